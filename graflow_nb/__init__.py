@@ -1,0 +1,104 @@
+"""Cells become tasks, tasks become a DAG, and only what is out of date runs: workflows in plain Jupyter.
+
+Examples
+--------
+>>> from graflow_nb import task, workflow
+>>> with workflow("squares") as flow:
+...     @task
+...     def numbers():
+...         return [1, 2, 3]
+...     @task
+...     def squares(numbers):
+...         return [n * n for n in numbers]
+>>> flow.run().results["squares"]
+[1, 4, 9]
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from graflow_nb.backends.loop import LoopBackend
+from graflow_nb.backends.threads import ThreadBackend
+from graflow_nb.core.compose import Chain, ParallelGroup, chain, parallel
+from graflow_nb.core.context import TaskContext, context
+from graflow_nb.core.decorators import task
+from graflow_nb.core.errors import (
+    CycleError,
+    DuplicateTaskError,
+    DuplicateVariableError,
+    EmptyWorkflowError,
+    GraflowError,
+    MissingArgumentError,
+    NoContextError,
+    NoResultError,
+    NoWorkflowError,
+    TaskCancelled,
+    TaskDefinitionError,
+    TaskError,
+    UnknownTaskError,
+)
+from graflow_nb.core.graph import TaskGraph
+from graflow_nb.core.run import Run
+from graflow_nb.core.services import Services, set_services
+from graflow_nb.core.status import Status
+from graflow_nb.core.task import Task, TaskWrapper
+from graflow_nb.core.workflow import WorkflowContext, workflow
+from graflow_nb.incremental.cache import Cache
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+__all__ = [
+    "Chain",
+    "CycleError",
+    "DuplicateTaskError",
+    "DuplicateVariableError",
+    "EmptyWorkflowError",
+    "GraflowError",
+    "MissingArgumentError",
+    "NoContextError",
+    "NoResultError",
+    "NoWorkflowError",
+    "ParallelGroup",
+    "Run",
+    "Status",
+    "Task",
+    "TaskCancelled",
+    "TaskContext",
+    "TaskDefinitionError",
+    "TaskError",
+    "TaskGraph",
+    "TaskWrapper",
+    "UnknownTaskError",
+    "WorkflowContext",
+    "chain",
+    "context",
+    "load_ipython_extension",
+    "parallel",
+    "task",
+    "unload_ipython_extension",
+    "workflow",
+]
+
+
+def default_services(_: WorkflowContext) -> Services:
+    """Return what a workflow is handed outside a notebook: threads, and results kept in memory."""
+    return Services(workers=ThreadBackend, loop=LoopBackend, cache=Cache())
+
+
+set_services(default_services)
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Do what ``%load_ext graflow_nb`` does."""
+    from graflow_nb.notebook.extension import load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """Do what ``%unload_ext graflow_nb`` does: everything is as it was before."""
+    from graflow_nb.notebook.extension import unload
+
+    unload(shell)

@@ -1,0 +1,126 @@
+"""Calls on threads of one's own process, one pool a run."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+from collections import deque
+from contextlib import suppress
+from queue import SimpleQueue
+from typing import TYPE_CHECKING
+
+from graflow_nb.core.errors import TaskCancelled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from graflow_nb.core.call import Call, Outcome
+
+
+def default_workers() -> int:
+    """Return Python's own default for a thread pool: ``min(32, cores + 4)``."""
+    return min(32, (os.cpu_count() or 1) + 4)
+
+
+class ThreadBackend:
+    """Daemon threads fed by a queue.
+
+    Not a `concurrent.futures.ThreadPoolExecutor`: that one waits for its threads when it is left and when
+    Python ends, so an interrupted run would hang in a task's sleep, and it does not say which thread
+    makes a call, so nothing could be broken off. It also costs three times as much a call.
+
+    Parameters
+    ----------
+    workers : int, optional
+        How many threads at most; they start as calls come.
+
+    Raises
+    ------
+    ValueError
+        If that is less than one.
+    """
+
+    def __init__(self, workers: int | None = None) -> None:
+        if workers is not None and workers < 1:
+            raise ValueError(f"a run needs at least one worker, not workers={workers}")
+        self.slots = default_workers() if workers is None else workers
+        self._calls: deque[Call] = deque()
+        self._bell: SimpleQueue[bool] = SimpleQueue()
+        self._is_ringing = False
+        self._threads: list[threading.Thread] = []
+        self._busy: dict[int, Call] = {}
+        self._deliver: Callable[[Outcome], None] = lambda _: None
+
+    def open(self, deliver: Callable[[Outcome], None]) -> None:
+        """Take the function that each outcome goes to."""
+        self._deliver = deliver
+
+    def submit(self, call: Call) -> None:
+        """Queue a call, for a thread that is idle or a new one."""
+        self._calls.append(call)
+        if len(self._threads) < self.slots:
+            name = f"graflow-{len(self._threads) + 1}"
+            thread = threading.Thread(target=self._work, name=name, daemon=True)
+            self._threads.append(thread)
+            thread.start()
+        self._ring()
+
+    def withdraw(self) -> Sequence[Call]:
+        """Give back the calls that no thread has taken."""
+        calls = []
+        with suppress(IndexError):  # a thread may be taking the last one right now
+            while True:
+                calls.append(self._calls.popleft())
+        return calls
+
+    def interrupt(self) -> None:
+        """Raise `TaskCancelled` in every thread that is in a call; a C call has to return first."""
+        for ident in list(self._busy):
+            raise_in_thread(ident, TaskCancelled)
+
+    def close(self) -> None:
+        """Let idle threads end, and busy ones after their call."""
+        self._calls.clear()
+        for _ in self._threads:
+            self._bell.put(False)
+
+    def _ring(self) -> None:
+        """Wake one thread. It wakes the next if there is more to do: waking all costs more than short calls."""
+        if not self._is_ringing:
+            self._is_ringing = True
+            self._bell.put(True)
+
+    def _work(self) -> None:
+        try:
+            while self._bell.get():
+                self._is_ringing = False  # before looking, so that what comes now rings again
+                while self._calls:
+                    self._make_next()
+        except TaskCancelled:  # struck between two calls: the run is over
+            self._busy.pop(threading.get_ident(), None)
+
+    def _make_next(self) -> None:
+        try:
+            call = self._calls.popleft()
+        except IndexError:  # another thread was faster
+            return
+        if self._calls:
+            self._ring()
+        ident = threading.get_ident()
+        self._busy[ident] = call
+        outcome = call.run()
+        self._busy.pop(ident, None)
+        self._deliver(outcome)
+
+
+def raise_in_thread(ident: int, error: type[BaseException]) -> None:
+    """Raise an error in another thread, at its next Python instruction.
+
+    Parameters
+    ----------
+    ident : int
+        As `threading.get_ident` gives it.
+    error : type of BaseException
+    """
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(error))

@@ -1,0 +1,244 @@
+"""Where each argument of each task comes from, decided for the whole graph before anything runs.
+
+The first rule that applies wins: injected, bound, the task (or variable) of the parameter's name, the
+default, and for what is left the predecessors by position.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
+
+from graflow_nb.core.errors import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+    from graflow_nb.core.graph import TaskGraph
+    from graflow_nb.core.task import Parameter, Task
+
+
+class Injected(NamedTuple):
+    """The running task's context."""
+
+
+class Constant(NamedTuple):
+    """A value known before the run."""
+
+    value: Any
+
+
+class Upstream(NamedTuple):
+    """The result of a task, or one of the variables it defines."""
+
+    task: str
+    variable: str | None = None
+
+
+class Gathered(NamedTuple):
+    """The results of several tasks, as a list."""
+
+    tasks: tuple[str, ...]
+
+
+Source: TypeAlias = Injected | Constant | Upstream | Gathered
+
+
+class Binding(NamedTuple):
+    """The sources of one task's arguments.
+
+    Attributes
+    ----------
+    positional, keyword : sequence of (str, Source)
+        For the call, with the parameters' names.
+    free : mapping of str to Upstream
+        What the code reads by name from other tasks, without a parameter.
+    """
+
+    positional: Sequence[tuple[str, Source]] = ()
+    keyword: Sequence[tuple[str, Source]] = ()
+    free: Mapping[str, Upstream] = {}
+
+    def sources(self) -> Iterable[tuple[str, Source]]:
+        """All sources, with the names they fill."""
+        yield from self.positional
+        yield from self.keyword
+        yield from self.free.items()
+
+
+class Missing(NamedTuple):
+    """Parameters of a task that nothing fills, and why."""
+
+    parameters: tuple[str, ...]
+    message: str
+
+
+class Scope(Protocol):
+    """The code round the tasks: where names that are not parameters come from (a notebook)."""
+
+    def reads(self, task: Task) -> tuple[Mapping[str, str], Collection[str]]:
+        """Return the names its code reads: those that may be tasks, with the tasks' names, and all others."""
+
+    def enter(self, task: Task, values: Mapping[str, Any]) -> Callable[..., Any]:
+        """Return the task's function with these names bound to these values."""
+
+
+class Names:
+    """Who is meant by a name: a task, or the task that defines a variable of it."""
+
+    def __init__(self, graph: TaskGraph) -> None:
+        self.tasks = graph.nodes
+        self.variables = {name: task.name for task in self.tasks.values() for name in task.defines}
+
+    def find(self, name: str, reader: str) -> Upstream | None:
+        """Return what `name` means to a task, or None if no other task stands for it."""
+        if name in self.tasks:
+            return Upstream(name) if name != reader else None
+        owner = self.variables.get(name)
+        return Upstream(owner, name) if owner is not None and owner != reader else None
+
+
+def needs(task: Task, names: Names, scope: Scope | None) -> dict[str, Upstream]:
+    """Return what a task takes from others by name: its required parameters and what its code reads."""
+    found = {}
+    for parameter in open_parameters(task):
+        if parameter.is_required and (source := names.find(parameter.name, task.name)):
+            found[parameter.name] = source
+    if scope is not None:
+        as_tasks, as_variables = scope.reads(task)
+        for name in (*as_tasks, *as_variables):
+            source = names.find(as_tasks.get(name, name), task.name)
+            if source and (source.variable is not None or name in as_tasks):
+                found.setdefault(name, source)
+    return found
+
+
+def open_parameters(task: Task) -> Sequence[Parameter]:
+    """Return the parameters that are neither injected nor bound."""
+    options = task.options
+    parameters = task.parameters[options.inject_context :]
+    return [p for p in parameters if p.name not in options.bound] if options.bound else parameters
+
+
+class Resolver:
+    """Decides one task's binding.
+
+    Parameters
+    ----------
+    graph : TaskGraph
+    names : Names
+    is_ancestor : callable
+        Whether one task comes before another, by operators or names.
+    """
+
+    def __init__(self, graph: TaskGraph, names: Names, is_ancestor: Callable[[str, str], bool]) -> None:
+        self._graph = graph
+        self._names = names
+        self._is_ancestor = is_ancestor
+
+    def bind(self, task: Task, taken: Mapping[str, Upstream]) -> Binding | Missing:
+        """Return where a task's arguments come from; `taken` are the names it is known to depend on."""
+        parameters = task.parameters
+        if not parameters:
+            return Binding(free=taken)
+        sources: dict[str, Source] = {}
+        left = []
+        for index, parameter in enumerate(parameters):
+            source = self._by_name(task, parameter, taken, is_first=index == 0)
+            if source is None:
+                left.append(parameter)
+            else:
+                sources[parameter.name] = source
+        if left:
+            by_position = self._by_position(task, left, sources)
+            if isinstance(by_position, Missing):
+                return by_position
+            sources.update(by_position)
+        return _arrange(parameters, sources, taken)
+
+    def _by_name(
+        self, task: Task, parameter: Parameter, taken: Mapping[str, Upstream], *, is_first: bool
+    ) -> Source | None:
+        name = parameter.name
+        if is_first and task.options.inject_context:
+            return Injected()
+        if name in task.options.bound:
+            return Constant(task.options.bound[name])
+        if name in taken:
+            return taken[name]
+        if parameter.is_required or parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+            return None
+        source = self._names.find(name, task.name)
+        if source and self._is_ancestor(source.task, task.name):
+            return source
+        return Constant(parameter.default)
+
+    def _by_position(
+        self, task: Task, left: list[Parameter], sources: Mapping[str, Source]
+    ) -> dict[str, Source] | Missing:
+        befores = list(self._graph.predecessors(task.name))
+        if sources:
+            used = {source.task for source in sources.values() if isinstance(source, Upstream)}
+            befores = [name for name in befores if name not in used]
+        rest: dict[str, Source] = {}
+        takes_rest = left[-1].kind is inspect.Parameter.VAR_POSITIONAL
+        if len(befores) > 1 and not (takes_rest and len(left) == 1):
+            befores = self._in_one_order(task.name, befores)
+        if takes_rest:
+            rest[left[-1].name] = Gathered(tuple(befores[len(left) - 1 :]))
+            befores, left = befores[: len(left) - 1], left[:-1]
+        if len(left) == len(befores):
+            return {p.name: Upstream(before) for p, before in zip(left, befores, strict=True)} | rest
+        if len(left) == 1 and befores:
+            return {left[0].name: Gathered(tuple(befores))} | rest
+        return self._missing(task, left)
+
+    def _in_one_order(self, name: str, befores: list[str]) -> list[str]:
+        """Return predecessors in the order of the one operator that wired them all; none if several did."""
+        joins = self._graph.joins(name)
+        if len(joins) == 1:
+            return befores
+        for join in joins:
+            if set(befores) <= set(join):
+                return [before for before in join if before in befores]
+        return []
+
+    def _missing(self, task: Task, left: list[Parameter]) -> Missing:
+        names = tuple(p.name for p in left)
+        before = self._graph.predecessors(task.name)
+        several = len(self._graph.joins(task.name)) > 1
+        upstream = f"Wired before it: {', '.join(before)}" if before else "Nothing is wired before it"
+        if several:
+            upstream += " (in several expressions, so they are taken by name only)"
+        known = [name for name in (*self._names.tasks, *self._names.variables) if name != task.name]
+        return Missing(
+            names,
+            f"task {task.name!r} needs {_listed(names)}. {upstream}. "
+            f"Wire a task before it, name the parameter like a task, or give it a default. "
+            f"{did_you_mean(names[0], known)}",
+        )
+
+
+def _arrange(
+    parameters: Iterable[Parameter], sources: Mapping[str, Source], taken: Mapping[str, Upstream]
+) -> Binding:
+    positional: list[tuple[str, Source]] = []
+    keyword: list[tuple[str, Source]] = []
+    for parameter in parameters:
+        item = (parameter.name, sources[parameter.name])
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
+            keyword.append(item)
+        elif parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+            several = sources[parameter.name]
+            tasks = several.tasks if isinstance(several, Gathered) else ()
+            positional.extend((f"*{parameter.name}", Upstream(task)) for task in tasks)
+        else:
+            positional.append(item)
+    free = {name: source for name, source in taken.items() if name not in sources}
+    return Binding(positional, keyword, free)
+
+
+def _listed(names: Sequence[str]) -> str:
+    quoted = [repr(name) for name in names]
+    plural = "arguments" if len(quoted) > 1 else "an argument"
+    return f"{plural} for {', '.join(quoted)}"

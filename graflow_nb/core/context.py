@@ -1,0 +1,116 @@
+"""What a running task knows of its run, and may ask of it."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from graflow_nb.core.errors import NoContextError, TaskDefinitionError
+from graflow_nb.core.scope import running
+from graflow_nb.core.task import Task
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Mapping
+
+    from graflow_nb.core.run import TaskRecord
+
+
+class TaskContext:
+    """The context of one running task; `context` in a cell, or the first parameter of an injected function.
+
+    Attributes
+    ----------
+    task_name : str
+        The running task.
+    next_tasks : list of Task
+        What `next_task` was given so far.
+    volatile : dict
+        The names of what was used here that is another in each run: a result that may depend on it is not
+        reused.
+    """
+
+    __slots__ = ("_cancelled", "_records", "_run_id", "next_tasks", "task_name", "volatile")
+
+    def __init__(
+        self,
+        task_name: str,
+        run_id: str,
+        cancelled: threading.Event,
+        records: Mapping[str, TaskRecord] = MappingProxyType({}),
+    ) -> None:
+        self.task_name = task_name
+        self.next_tasks: list[Task] = []
+        self.volatile: dict[str, None] = {}
+        self._records = records
+        self._run_id = run_id
+        self._cancelled = cancelled
+
+    @property
+    def run_id(self) -> str:
+        """Unique to this run."""
+        self.volatile["run_id"] = None
+        return self._run_id
+
+    @property
+    def session_id(self) -> str:
+        """Graflow's name for `run_id`."""
+        return self.run_id
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the run was cancelled; a long loop looks here and ends early."""
+        return self._cancelled.is_set()
+
+    def is_beside(self, task: Task) -> bool:
+        """Whether a task takes part in the same run as this one."""
+        record = self._records.get(task.name)
+        return record is not None and record.task is task
+
+    def next_task(self, task: Task) -> None:
+        """Let a new task run after this one, before those that are wired after this one.
+
+        It belongs to this run only: the workflow's own graph does not change.
+
+        Parameters
+        ----------
+        task : Task
+            A task made here; with one parameter, it gets this task's result.
+
+        Raises
+        ------
+        TaskDefinitionError
+            If that is not a task.
+        """
+        if not isinstance(task, Task):
+            raise TaskDefinitionError(
+                f"task {self.task_name!r} called next_task() with {type(task).__name__!r}: it takes a task, "
+                f'for example TaskWrapper("name", function)'
+            )
+        self.next_tasks.append(task)
+
+    def __repr__(self) -> str:
+        return f"<TaskContext of {self.task_name!r}>"
+
+
+class _RunningContext:
+    """Stands for the context of whichever task runs this code."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        here = running.get()
+        if here is None:
+            raise NoContextError(
+                f"context.{name} is there only while a task runs; here no task is running. "
+                f"In a thread of your own, take what you need from `context` before it starts."
+            )
+        return getattr(here, name)
+
+    def __repr__(self) -> str:
+        here = running.get()
+        return repr(here) if here is not None else "<context: no task is running here>"
+
+
+context: Any = _RunningContext()
+"""The running task's `TaskContext`."""

@@ -1,0 +1,131 @@
+"""All errors of the project, in one tree.
+
+::
+
+    GraflowError
+    ├── GraphError
+    │   ├── CycleError
+    │   ├── DuplicateTaskError
+    │   ├── DuplicateVariableError
+    │   ├── EmptyWorkflowError
+    │   ├── NoWorkflowError
+    │   └── UnknownTaskError
+    ├── MissingArgumentError
+    ├── NoContextError
+    ├── NoResultError
+    ├── TaskDefinitionError
+    └── TaskError
+    TaskCancelled (a BaseException: code that catches Exception must not swallow it)
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class GraflowError(Exception):
+    """The root of every error that graflow_nb raises."""
+
+
+class GraphError(GraflowError):
+    """The graph cannot be what was written."""
+
+
+class CycleError(GraphError):
+    """An edge would close a cycle."""
+
+
+class DuplicateTaskError(GraphError):
+    """Two different tasks of one workflow have the same name."""
+
+
+class DuplicateVariableError(GraphError):
+    """Two tasks of one workflow define the same variable."""
+
+
+class EmptyWorkflowError(GraphError):
+    """There is no task to run."""
+
+
+class NoWorkflowError(GraphError):
+    """Tasks were composed where no workflow is open."""
+
+
+class UnknownTaskError(GraphError):
+    """There is no task of this name."""
+
+
+class MissingArgumentError(GraflowError):
+    """A parameter of a task has nothing to fill it."""
+
+
+class NoContextError(GraflowError):
+    """`context` was used where no task is running."""
+
+
+class NoResultError(GraflowError):
+    """A task has no result yet."""
+
+
+class TaskDefinitionError(GraflowError):
+    """What was written cannot be a task."""
+
+
+class TaskError(GraflowError):
+    """A task failed. What it raised is the `__cause__`.
+
+    Attributes
+    ----------
+    task_name : str
+        The task that failed.
+    """
+
+    def __init__(self, task_name: str, error: BaseException) -> None:
+        super().__init__(f"task {task_name!r} failed: {describe(error)}")
+        self.task_name = task_name
+        self.__cause__ = error
+
+
+class TaskCancelled(BaseException):
+    """Raised inside a running task whose run was cancelled."""
+
+
+def describe(error: BaseException) -> str:
+    """Return an error as one line, even if its own text cannot be had.
+
+    Examples
+    --------
+    >>> describe(ValueError("no rows"))
+    'ValueError: no rows'
+    >>> describe(SystemExit(3))
+    'SystemExit: 3'
+    """
+    kind = type(error).__name__
+    try:
+        text = str(error).strip().split("\n", 1)[0]
+    except Exception:
+        text = "(its message cannot be shown)"
+    return f"{kind}: {text}" if text else kind
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return a hint naming the nearest of the known names, or what there is.
+
+    Examples
+    --------
+    >>> did_you_mean("laod", ["load", "clean"])
+    "Did you mean 'load'?"
+    >>> did_you_mean("x", ["load", "clean"])
+    "There are: 'load', 'clean'."
+    """
+    names = list(known)
+    if near := get_close_matches(name, names, n=1, cutoff=0.6):
+        return f"Did you mean {near[0]!r}?"
+    if not names:
+        return "There are none yet."
+    shown = ", ".join(map(repr, names[:10]))
+    return f"There are: {shown}{', …' if len(names) > 10 else ''}."  # noqa: PLR2004 - enough for a line

@@ -1,0 +1,233 @@
+"""The graph of a workflow: tasks by name, and the joins that operators wrote. Data and its checks only."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+from graflow_nb.core.errors import CycleError, DuplicateTaskError, UnknownTaskError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    import networkx as nx
+
+    from graflow_nb.core.task import Task
+
+Join: TypeAlias = "tuple[str, tuple[str, ...]]"
+"""A task and the predecessors that one operator wired to it, in its order."""
+
+
+class Journal(Protocol):
+    """Who wants to know what is written into a graph (a notebook, which gives each cell what it wrote)."""
+
+    def may_replace(self, graph: TaskGraph, name: str) -> bool:
+        """Whether a new task may take the place of the one of this name."""
+
+    def task_added(self, graph: TaskGraph, name: str, *, is_new: bool) -> None:
+        """Take note that a task was written; `is_new` if it was not there, or took another's place."""
+
+    def join_added(self, graph: TaskGraph, join: Join) -> None:
+        """Take note of a join."""
+
+    def leaving(self, graph: TaskGraph) -> Sequence[Join]:
+        """Return the joins that are no longer meant to be there: they may go where one is in the way."""
+
+    def settle(self) -> None:
+        """Bring what was written up to date: the graphs are about to be read."""
+
+
+class TaskGraph:
+    """Tasks and what comes before what; acyclic at any time, and in the order in which it was written.
+
+    Attributes
+    ----------
+    journal : Journal or None
+        Told of everything that is written.
+
+    Examples
+    --------
+    >>> from graflow_nb import Task, workflow
+    >>> with workflow("example") as flow:
+    ...     a, b, c = (Task(name, print) for name in "abc")
+    ...     _ = a >> (b | c)
+    >>> list(flow.graph.nodes), flow.graph.edges
+    (['a', 'b', 'c'], [('a', 'b'), ('a', 'c')])
+    """
+
+    def __init__(self) -> None:
+        self.journal: Journal | None = None
+        self._tasks: dict[str, Task] = {}
+        self._joins: dict[str, dict[tuple[str, ...], None]] = {}
+        self._successors: dict[str, dict[str, None]] = {}
+        self._removed: set[str] = set()
+        self._came_back = False
+
+    @property
+    def nodes(self) -> Mapping[str, Task]:
+        """The tasks by name, in the order in which they came."""
+        return MappingProxyType(self._tasks)
+
+    @property
+    def edges(self) -> list[tuple[str, str]]:
+        """The edges that operators wrote, as (before, after)."""
+        return [(before, after) for after in self._tasks for before in self.predecessors(after)]
+
+    @property
+    def nx_graph(self) -> nx.DiGraph:
+        """A networkx graph of the same, each node with its `task`; a copy."""
+        import networkx as nx
+
+        graph = nx.DiGraph()
+        graph.add_nodes_from((name, {"task": task}) for name, task in self._tasks.items())
+        graph.add_edges_from(self.edges)
+        return graph
+
+    @property
+    def may_be_cyclic(self) -> bool:
+        """Whether a task came back, with what was wired to it before: nobody looked for cycles then."""
+        return self._came_back
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._tasks
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def __getitem__(self, name: str) -> Task:
+        try:
+            return self._tasks[name]
+        except KeyError:
+            raise UnknownTaskError(f"there is no task {name!r}. {did_you_mean(name, self._tasks)}") from None
+
+    def predecessors(self, name: str) -> Sequence[str]:
+        """Return the names wired before `name`, in the order in which they were wired."""
+        joins = self.joins(name)
+        if len(joins) == 1:
+            return joins[0]
+        return tuple(dict.fromkeys(before for join in joins for before in join))
+
+    def joins(self, name: str) -> Sequence[tuple[str, ...]]:
+        """Return the joins of `name`: for each operator that wired it, what it wired, in its order."""
+        joins = tuple(self._joins.get(name, ()))
+        if not self._removed:
+            return joins
+        present = (tuple(before for before in join if before not in self._removed) for join in joins)
+        return tuple(join for join in present if join)
+
+    def add(self, task: Task) -> None:
+        """Add a task; adding it again changes nothing.
+
+        Raises
+        ------
+        DuplicateTaskError
+            If another task has this name, and is not to be replaced by it.
+        """
+        present = self._tasks.get(task.name)
+        is_new = present is not task
+        if is_new and present is not None and not (self.journal and self.journal.may_replace(self, task.name)):
+            raise DuplicateTaskError(
+                f"there are two tasks named {task.name!r} in one workflow. "
+                f'Name one of them otherwise: @task("another_name"), or task.bind(name="another_name").'
+            )
+        if is_new:
+            if present is not None and present.record is not None and present.record.status.is_success:
+                task.record = present.record  # its last result, until it runs again
+            self._tasks[task.name] = task
+            self._came_back |= task.name in self._removed
+            self._removed.discard(task.name)
+        if self.journal is not None:
+            self.journal.task_added(self, task.name, is_new=is_new)
+
+    def wire(self, befores: Sequence[Task], afters: Sequence[Task], tasks: Iterable[Task] = ()) -> None:
+        """Make each of `afters` wait for all of `befores`.
+
+        Parameters
+        ----------
+        befores, afters : sequence of Task
+        tasks : iterable of Task, optional
+            What to add to the graph, these included; by default just these.
+
+        Raises
+        ------
+        CycleError
+            If that would close a cycle; nothing is changed then.
+        """
+        names = tuple([task.name for task in befores])
+        cycle = self._cycle(names, afters)
+        if cycle and self.journal is not None:
+            for join in self.journal.leaving(self):
+                self.unwire(join)
+            cycle = self._cycle(names, afters)
+        if cycle:
+            raise CycleError(f"{' >> '.join(cycle)} is a cycle: it would wait for itself")
+        for task in tasks or (*befores, *afters):
+            self.add(task)
+        for after in afters:
+            self.restore((after.name, names))
+
+    def _cycle(self, befores: Sequence[str], afters: Iterable[Task]) -> list[str] | None:
+        """Return a cycle that edges from all of these to all of those would close, or None."""
+        for after in afters:
+            for before in befores:
+                if path := self.path(after.name, before):
+                    return [*path, after.name]
+        return None
+
+    def restore(self, join: Join) -> None:
+        """Add a join between tasks that are there and known to stay acyclic."""
+        after, befores = join
+        self._joins.setdefault(after, {})[befores] = None
+        for before in befores:
+            self._successors.setdefault(before, {})[after] = None
+        if self.journal is not None:
+            self.journal.join_added(self, join)
+
+    def unwire(self, join: Join) -> None:
+        """Take a join away, and with it the edges that no other join has."""
+        after, befores = join
+        self._joins.get(after, {}).pop(befores, None)
+        still = {before for join in self._joins.get(after, ()) for before in join}
+        for before in befores:
+            if before not in still:
+                self._successors.get(before, {}).pop(after, None)
+
+    def remove(self, name: str) -> Task:
+        """Remove a task and return it. What was wired to it stays noted, and holds again if it comes back.
+
+        Raises
+        ------
+        UnknownTaskError
+            If there is no such task.
+        """
+        task = self[name]
+        del self._tasks[name]
+        self._removed.add(name)
+        return task
+
+    def path(self, start: str, end: str) -> list[str] | None:
+        """Return the names on a way from `start` to `end` along the edges, or None."""
+        if start == end:
+            return [start]
+        # Most edges are written to a task that has no successors yet, or from one that has no
+        # predecessors yet: then there is no way, and nothing to search.
+        if not self._successors.get(start) or not self._joins.get(end):
+            return None
+        came_from: dict[str, str] = {}
+        stack = [start]
+        while stack:
+            here = stack.pop()
+            for after in self._successors.get(here, ()):
+                if after not in came_from and after not in self._removed:
+                    came_from[after] = here
+                    if after == end:
+                        return _walk_back(came_from, start, end)
+                    stack.append(after)
+        return None
+
+
+def _walk_back(came_from: Mapping[str, str], start: str, end: str) -> list[str]:
+    path = [end]
+    while path[-1] != start:
+        path.append(came_from[path[-1]])
+    return path[::-1]

@@ -1,0 +1,198 @@
+"""What a run knows: a record for each task, and the whole as mappings by name."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from graflow_nb.core.errors import TaskError, describe
+from graflow_nb.core.status import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from graflow_nb.core.call import Produced
+    from graflow_nb.core.task import Task
+    from graflow_nb.core.workflow import WorkflowContext
+
+
+class TaskRecord:
+    """What became of one task in one run.
+
+    Attributes
+    ----------
+    task : Task
+    status : Status
+    produced : Produced or None
+        Its result, if it succeeded or was reused.
+    error : BaseException or None
+        What it raised.
+    outputs : sequence of dict
+        nbformat outputs.
+    started : float or None
+        Seconds after the run's start.
+    seconds : float or None
+        How long it took; for a reused result, how long making it took.
+    worker : str
+    note : str
+        Why it was skipped or cancelled, or what else should be said of it.
+    reasons : sequence
+        Why it ran or was reused, as the cache explains it.
+    """
+
+    __slots__ = (
+        "error", "note", "outputs", "produced", "reasons", "seconds", "started", "status", "task", "worker",
+    )  # fmt: skip
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.status = Status.WAITING
+        self.produced: Produced | None = None
+        self.error: BaseException | None = None
+        self.outputs: Sequence[dict[str, Any]] = ()
+        self.started: float | None = None
+        self.seconds: float | None = None
+        self.worker = ""
+        self.note = ""
+        self.reasons: Sequence[Any] = ()
+
+
+class Run:
+    """A run of a workflow, while it goes on and afterwards.
+
+    Attributes
+    ----------
+    workflow : WorkflowContext
+    name : str
+        The workflow's.
+    id : str
+    records : dict of str to TaskRecord
+        In stable order; tasks born in the run are added.
+    edges : list of (str, str)
+        What waited for what, as (before, after).
+    inferred : set of (str, str)
+        Those of the edges that names made.
+    notes : list of str
+        What the reader should be told.
+    begun : threading.Event
+        Set when the listeners have been told that the run started.
+    is_captured : bool
+        Whether its tasks' outputs are kept apart; else prints go through.
+    stopped : str
+        Why it ended before everything was done, if `max_steps` was too few.
+    stuck : list of str
+        Tasks that did not stop when they were cancelled: they are still in a call that cannot be broken.
+    """
+
+    def __init__(self, workflow: WorkflowContext, tasks: Iterable[Task]) -> None:
+        self.workflow = workflow
+        self.name = workflow.name
+        self.id = uuid.uuid4().hex
+        self.records = {task.name: TaskRecord(task) for task in tasks}
+        self.edges: list[tuple[str, str]] = []
+        self.inferred: set[tuple[str, str]] = set()
+        self.notes: list[str] = []
+        self.stopped = ""
+        self.stuck: list[str] = []
+        self.is_captured = False
+        self.was_cancelled = False
+        self.started_at = time.time()
+        self.started = time.perf_counter()
+        self.seconds: float | None = None
+        self.begun = threading.Event()
+        self._finished = threading.Event()
+        self.canceller: Callable[[], None] = lambda: None
+
+    @property
+    def statuses(self) -> dict[str, Status]:
+        """The status of each task."""
+        return {name: record.status for name, record in self.records.items()}
+
+    @property
+    def results(self) -> dict[str, Any]:
+        """The results there are."""
+        return {n: r.produced.value for n, r in self.records.items() if r.produced is not None}
+
+    @property
+    def errors(self) -> dict[str, BaseException]:
+        """What failed tasks raised, with its traceback."""
+        return {n: r.error for n, r in self.records.items() if r.error is not None}
+
+    @property
+    def timings(self) -> dict[str, float]:
+        """How long each task took, in seconds; a reused one is not there."""
+        ran = {Status.SUCCEEDED, Status.FAILED}
+        return {n: r.seconds for n, r in self.records.items() if r.seconds is not None and r.status in ran}
+
+    @property
+    def ok(self) -> bool:
+        """Whether every task succeeded or was reused."""
+        return self.is_finished and all(r.status.is_success for r in self.records.values())
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the run is over."""
+        return self._finished.is_set()
+
+    def elapsed(self) -> float:
+        """Return how long the run took, or has been going on, in seconds."""
+        return self.seconds if self.seconds is not None else time.perf_counter() - self.started
+
+    def wait(self, timeout: float | None = None) -> Run:
+        """Wait until the run is over.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            In seconds.
+
+        Raises
+        ------
+        TimeoutError
+            If it is not over by then; it goes on.
+        """
+        if not self._finished.wait(timeout):
+            raise TimeoutError(f"the run of {self.name!r} is still going on after {timeout} s")
+        return self
+
+    def cancel(self) -> None:
+        """Start nothing more, and stop what runs. Returns at once; `wait` waits for the end."""
+        self.canceller()
+
+    def raise_first_error(self) -> None:
+        """Raise the first failed task's error, if one failed.
+
+        Raises
+        ------
+        TaskError
+            Its cause is what the task raised.
+        """
+        failed = [r for r in self.records.values() if r.error is not None and r.status is Status.FAILED]
+        for record in sorted(failed, key=lambda r: (r.started or 0.0) + (r.seconds or 0.0))[:1]:
+            assert record.error is not None
+            raise TaskError(record.task.name, record.error)
+
+    def finish(self) -> None:
+        """Close the run: what finished is each task's last result from now on."""
+        self.seconds = time.perf_counter() - self.started
+        for record in self.records.values():
+            if record.status.is_final:
+                record.task.record = record
+        self.workflow.last_run = self
+        self._finished.set()
+
+    def summary(self) -> str:
+        """Return what came of it, in a line."""
+        counts: dict[Status, int] = {}
+        for record in self.records.values():
+            counts[record.status] = counts.get(record.status, 0) + 1
+        parts = [f"{count} {status}" for status, count in counts.items()]
+        state = "" if self.is_finished else "running: "
+        return f"{state}{', '.join(parts) or 'no tasks'} in {self.elapsed():.2f} s"
+
+    def __repr__(self) -> str:
+        lines = [f"<Run of {self.name!r}: {self.summary()}>"]
+        lines += [f"  {name}: {describe(error)}" for name, error in self.errors.items()]
+        return "\n".join(lines + [f"  {note}" for note in self.notes])

@@ -1,0 +1,322 @@
+"""A run: the scheduler's state, the calls that are out, and what their outcomes mean.
+
+One thread drives it (see `graflow_nb.core.drive`) and owns all of this; workers only return outcomes. So
+there are no locks.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from graflow_nb.core.arguments import Binding, Constant, Gathered, Injected, Missing, Upstream
+from graflow_nb.core.call import Call
+from graflow_nb.core.context import TaskContext
+from graflow_nb.core.errors import MissingArgumentError, TaskCancelled, describe
+from graflow_nb.core.events import RunFinished, RunStarted, TaskAdded, TaskFinished, TaskStarted
+from graflow_nb.core.graph import TaskGraph
+from graflow_nb.core.plan import Plan
+from graflow_nb.core.run import TaskRecord
+from graflow_nb.core.scheduler import Scheduler
+from graflow_nb.core.status import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from graflow_nb.core.arguments import Source
+    from graflow_nb.core.backend import Backend
+    from graflow_nb.core.call import Outcome, Produced
+    from graflow_nb.core.events import Event
+    from graflow_nb.core.run import Run
+    from graflow_nb.core.settings import Settings
+    from graflow_nb.core.task import Task
+
+_log = logging.getLogger("graflow_nb")
+_AHEAD = 4
+"""How many calls a slot are handed out while calls are short."""
+_SHORT = 0.001  # seconds
+
+
+class Place:
+    """A backend, and what waits for one of its slots."""
+
+    __slots__ = ("_limit", "backend", "out", "queue")
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+        self.queue: deque[str] = deque()
+        self.out = 0
+        self._limit = backend.slots
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the backend takes another call."""
+        return self.out < self._limit
+
+    def came_back(self, seconds: float) -> None:
+        """Count a call that is done.
+
+        While calls are short, more than can run are handed out, so that a worker need not wait for this
+        thread between two of them: that would cost more than the calls themselves.
+        """
+        self.out -= 1
+        self._limit = self.backend.slots * (_AHEAD if seconds < _SHORT else 1)
+
+
+class Runner:
+    """The state machine of one run: `start`, then `handle` each outcome while `is_active`, then `finish`.
+
+    Parameters
+    ----------
+    run : Run
+        Filled while the run goes on; its records say which of the plan's tasks take part.
+    plan : Plan
+    given : mapping of str to Produced
+        Results of tasks that do not take part.
+    places : mapping of str to Backend
+        By the words that `_place` answers: "workers", "loop", "here".
+    settings : Settings
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        plan: Plan,
+        given: Mapping[str, Produced],
+        places: Mapping[str, Backend],
+        settings: Settings,
+    ) -> None:
+        self.run = run
+        self._settings = settings
+        self._bindings: dict[str, Binding | Missing] = {**plan.bindings, **plan.missing}
+        self._made: dict[str, Produced] = dict(given)
+        names = [name for name in plan.tasks if name in run.records]
+        parents = {n: [b for b in plan.parents[n] if b in run.records] for n in names}
+        run.edges = [(before, after) for after in names for before in parents[after]]
+        run.inferred = plan.inferred
+        run.is_captured = bool(settings.around)
+        self._scheduler = Scheduler(parents)
+        self._places = {word: Place(backend) for word, backend in places.items()}
+        self._cancelled = threading.Event()
+        self._variables = contextvars.copy_context()
+        self._around = (*settings.around, settings.cache.around) if settings.cache else settings.around
+        self._keys: dict[str, Any] = {}
+        self._steps = 0
+        self._stopped = ""
+        self._running: dict[str, Place] = {}
+
+    @property
+    def is_active(self) -> bool:
+        """Whether an outcome is still to come."""
+        return bool(self._running)
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the run was cancelled."""
+        return self._cancelled.is_set()
+
+    def start(self) -> None:
+        """Hand out everything that waits for nothing."""
+        self._tell(RunStarted(self.run))
+        self.run.begun.set()
+        self._advance()
+
+    def handle(self, *outcomes: Outcome) -> None:
+        """Take outcomes that came back, and hand out what they made ready."""
+        for outcome in outcomes:
+            place = self._running.pop(outcome.name, None)
+            if place is not None:  # else it was given up before it came
+                place.came_back(outcome.ended - outcome.started)
+                self._take(outcome)
+        self._advance()
+
+    def cancel(self) -> None:
+        """Start nothing more, and ask what runs to stop."""
+        self._stopped = "the run was cancelled"
+        self.run.was_cancelled = True
+        self._cancelled.set()
+        self._withdraw()
+        if "loop" in self._places:
+            self._places["loop"].backend.interrupt()
+
+    def _withdraw(self) -> None:
+        """Take back the calls that no worker has begun."""
+        for place in self._places.values():
+            for call in place.backend.withdraw():
+                name = call.task.name
+                del self._running[name]
+                place.out -= 1
+                self.run.records[name].status = Status.WAITING
+
+    def interrupt(self) -> None:
+        """Break off what did not stop by itself."""
+        for place in self._places.values():
+            place.backend.interrupt()
+
+    def give_up(self) -> None:
+        """Wait no longer for what cannot be broken off; what it returns will be ignored."""
+        for name in list(self._running):
+            del self._running[name]
+            self.run.stuck.append(name)
+            note = "still in a call that cannot be broken off"
+            self._end(self.run.records[name], Status.CANCELLED, note)
+
+    def finish(self) -> None:
+        """Close the run; what never started is cancelled, or waiting if the steps ran out."""
+        for record in self.run.records.values():
+            if record.status in {Status.WAITING, Status.READY}:
+                if self.run.stopped and not self.is_cancelled:
+                    record.status = Status.WAITING
+                else:
+                    self._end(record, Status.CANCELLED, f"not started: {self._stopped}")
+        self.run.finish()
+        self._tell(RunFinished(self.run))
+
+    def _advance(self) -> None:
+        while not self._stopped:
+            ready = self._scheduler.get_ready()
+            reused = [name for name in ready if self._decide(name)]
+            for place in self._places.values():
+                while place.queue and place.has_room and not self._stopped:
+                    self._submit(place.queue.popleft(), place)
+            if not reused:
+                return
+
+    def _decide(self, name: str) -> bool:
+        """Reuse a task's result, or put it in the queue of its place; return whether it was reused."""
+        record, cache = self.run.records[name], self._settings.cache
+        binding = self._bindings[name]
+        if cache is not None and isinstance(binding, Binding):
+            try:
+                decision = cache.decide(record.task, binding, self._made, force=self._settings.force.get(name))
+            except Exception as error:
+                self._fail(record, error)
+                return False
+            record.reasons, self._keys[name] = decision.reasons, decision.key
+            if decision.produced is not None:
+                record.outputs, record.seconds = decision.outputs, decision.seconds
+                self._succeed(record, decision.produced, Status.CACHED)
+                return True
+        record.status = Status.READY
+        self._places[_place(record.task)].queue.append(name)
+        return False
+
+    def _submit(self, name: str, place: Place) -> None:
+        if self._settings.max_steps is not None and self._steps >= self._settings.max_steps:
+            self._stopped = self.run.stopped = f"stopped after {self._steps} steps (max_steps)"
+            self.run.notes.append(self._stopped)
+            return
+        self._steps += 1
+        record = self.run.records[name]
+        record.status, record.started = Status.RUNNING, self.run.elapsed()
+        self._running[name] = place
+        place.out += 1
+        if self._settings.listeners:
+            self._tell(TaskStarted(self.run, name))
+        try:
+            call = self._call(record.task)
+        except Exception as error:
+            del self._running[name]
+            place.out -= 1
+            self._fail(record, error)
+        else:
+            place.backend.submit(call)
+
+    def _call(self, task: Task) -> Call:
+        binding = self._bindings[task.name]
+        if isinstance(binding, Missing):  # only for a task that was born in the run
+            raise MissingArgumentError(binding.message)
+        context = TaskContext(task.name, self.run.id, self._cancelled, self.run.records)
+        args = [self._value(source, context) for _, source in binding.positional]
+        kwargs = {name: self._value(source, context) for name, source in binding.keyword}
+        fn = task.fn
+        if self._settings.scope is not None:
+            free = {name: self._value(source, context) for name, source in binding.free.items()}
+            fn = self._settings.scope.enter(task, free)
+        variables, key = self._variables.copy(), self._keys.get(task.name)
+        return Call(task, fn, args, kwargs, context, variables, self._around, binding, self._made, key)
+
+    def _value(self, source: Source, context: TaskContext) -> Any:
+        if type(source) is Upstream:
+            return self._made[source.task].get(source.variable)
+        if type(source) is Constant:
+            return source.value
+        if type(source) is Gathered:
+            return [self._made[task].value for task in source.tasks]
+        assert type(source) is Injected
+        return context
+
+    def _take(self, outcome: Outcome) -> None:
+        record = self.run.records[outcome.name]
+        record.started = outcome.started - self.run.started
+        record.seconds = outcome.ended - outcome.started
+        record.outputs, record.worker = outcome.outputs, outcome.worker
+        if outcome.error is None:
+            if self._settings.cache is not None:
+                record.note = "; ".join(self._settings.cache.record(outcome, self._keys[outcome.name]))
+            if outcome.next_tasks:
+                self._born(outcome)
+            self._succeed(record, outcome.produced(), Status.SUCCEEDED)
+        elif isinstance(outcome.error, TaskCancelled) and self.is_cancelled:
+            self._end(record, Status.CANCELLED, "cancelled while it ran")
+        else:
+            self._fail(record, outcome.error)
+
+    def _succeed(self, record: TaskRecord, produced: Produced, status: Status) -> None:
+        name = record.task.name
+        record.produced = self._made[name] = produced
+        self._scheduler.done(name)
+        self._end(record, status, record.note)
+
+    def _fail(self, record: TaskRecord, error: BaseException) -> None:
+        record.error = error
+        name = record.task.name
+        self._end(record, Status.FAILED, describe(error))
+        for child in self._scheduler.fail(name):
+            self._end(self.run.records[child], Status.SKIPPED, f"task {name!r} failed")
+        if self._settings.fail_fast and not self._stopped:
+            self._stopped = f"task {name!r} failed"
+            self._withdraw()
+
+    def _born(self, outcome: Outcome) -> None:
+        """Let the tasks that a task asked for run between it and what waits for it."""
+        after = self._scheduler.waiting_children(outcome.name)
+        for task in outcome.next_tasks:
+            if task.name in self.run.records:
+                self.run.notes.append(
+                    f"task {outcome.name!r} asked for a task {task.name!r}, and this run has one already: "
+                    f"the new one was left out. Give it a name of its own."
+                )
+            else:
+                self._bear(task, self.run.records[outcome.name].task, after)
+
+    def _bear(self, task: Task, parent: Task, after: Sequence[str]) -> None:
+        pair = TaskGraph()
+        pair.wire([parent], [task])
+        plan = Plan(pair, self._settings.scope)
+        self._bindings[task.name] = plan.bindings.get(task.name) or plan.missing[task.name]
+        self.run.records[task.name] = TaskRecord(task)
+        self.run.edges += [(parent.name, task.name), *((task.name, child) for child in after)]
+        self._scheduler.add(task.name, [parent.name], after)
+        self._tell(TaskAdded(self.run, task.name))
+
+    def _end(self, record: TaskRecord, status: Status, note: str) -> None:
+        record.status, record.note = status, note
+        if self._settings.listeners:
+            self._tell(TaskFinished(self.run, record.task.name, status))
+
+    def _tell(self, event: Event) -> None:
+        for listener in self._settings.listeners:
+            try:
+                listener(event)
+            except Exception:
+                _log.exception("a listener failed at %s", type(event).__name__)
+
+
+def _place(task: Task) -> str:
+    if task.is_coroutine:
+        return "loop"
+    return "here" if task.options.main_thread else "workers"

@@ -1,0 +1,102 @@
+"""Which tasks may start now: pure state, in graphlib's words. No threads, no clock, no printing."""
+
+from __future__ import annotations
+
+import heapq
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+class Scheduler:
+    """The progress of a run through a graph.
+
+    A task is waiting (for others), then ready, then handed out by `get_ready`, then `done` or `fail`-ed.
+    Unlike `graphlib.TopologicalSorter` it takes new tasks while it runs. Every operation costs the edges
+    it touches, so a whole run is linear in tasks and edges (and a logarithm for the stable order).
+
+    Parameters
+    ----------
+    parents : mapping of str to iterable of str
+        For each task the tasks it waits for, in the order in which ready tasks are to be handed out.
+
+    Examples
+    --------
+    >>> s = Scheduler({"a": [], "b": ["a"], "c": ["a"], "d": ["b"]})
+    >>> s.get_ready()
+    ['a']
+    >>> s.done("a"); s.get_ready()
+    ['b', 'c']
+    >>> s.fail("b")
+    ['d']
+    >>> s.done("c"); s.is_active()
+    False
+    """
+
+    def __init__(self, parents: Mapping[str, Iterable[str]]) -> None:
+        self._rank: dict[str, int] = {}
+        self._names: list[str] = []
+        self._waiting: dict[str, int] = {}  # for how many
+        self._children: dict[str, list[str]] = {name: [] for name in parents}
+        self._ready: list[int] = []
+        self._open: set[str] = set()
+        for name, before in parents.items():
+            self.add(name, before)
+
+    def add(self, name: str, parents: Iterable[str] = (), children: Iterable[str] = ()) -> None:
+        """Add a task: it waits for those of `parents` that are not done; waiting `children` wait for it."""
+        rank = self._rank[name] = len(self._names)
+        self._names.append(name)
+        self._open.add(name)
+        own = self._children.setdefault(name, [])
+        for child in children:
+            if child in self._waiting:
+                self._waiting[child] += 1
+                own.append(child)
+        count = 0
+        for parent in set(parents):
+            if parent in self._open or parent not in self._rank:
+                self._children.setdefault(parent, []).append(name)
+                count += 1
+        if count:
+            self._waiting[name] = count
+        else:
+            heapq.heappush(self._ready, rank)
+
+    def is_active(self) -> bool:
+        """Whether a task is ready, or handed out and not back."""
+        return bool(self._ready) or len(self._open) > len(self._waiting)
+
+    def get_ready(self, limit: int | None = None) -> list[str]:
+        """Hand out the tasks that may start now, in stable order; at most `limit` of them."""
+        count = len(self._ready) if limit is None else min(limit, len(self._ready))
+        return [self._names[heapq.heappop(self._ready)] for _ in range(count)]
+
+    def waiting_children(self, name: str) -> list[str]:
+        """Return the tasks that wait for `name`."""
+        return [child for child in self._children[name] if child in self._waiting]
+
+    def done(self, name: str) -> None:
+        """Say that a task that was handed out succeeded."""
+        self._open.discard(name)
+        for child in self._children[name]:
+            left = self._waiting.get(child)
+            if left == 1:
+                del self._waiting[child]
+                heapq.heappush(self._ready, self._rank[child])
+            elif left is not None:
+                self._waiting[child] = left - 1
+
+    def fail(self, name: str) -> list[str]:
+        """Say that a task that was handed out failed; drop and return all that waited for it, in order."""
+        self._open.discard(name)
+        dropped: list[str] = []
+        stack = [name]
+        while stack:
+            for child in self._children[stack.pop()]:
+                if self._waiting.pop(child, None) is not None:
+                    self._open.discard(child)
+                    dropped.append(child)
+                    stack.append(child)
+        return sorted(dropped, key=self._rank.__getitem__)

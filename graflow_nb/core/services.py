@@ -1,0 +1,60 @@
+"""What a workflow is handed from above: a backend, a cache, capture. The core has none of it itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Sequence
+
+    from graflow_nb.core.arguments import Scope
+    from graflow_nb.core.backend import Backend
+    from graflow_nb.core.call import Around
+    from graflow_nb.core.events import Listener
+    from graflow_nb.core.settings import Cache
+    from graflow_nb.core.workflow import WorkflowContext
+
+
+@dataclass
+class Services:
+    """What a workflow is handed from above; the core has none of it itself.
+
+    Attributes
+    ----------
+    workers : callable
+        Makes the backend of a run, from the number of workers (None: its default).
+    loop : callable
+        Makes the backend for coroutine tasks, from a running event loop (None: one of its own).
+    cache : Cache or None
+    around : sequence of Around
+        Stand round the calls of `run` (not of `execute`).
+    listeners : list of callable
+    scope : Scope or None
+    """
+
+    workers: Callable[[int | None], Backend]
+    loop: Callable[[asyncio.AbstractEventLoop | None], Backend]
+    cache: Cache | None = None
+    around: Sequence[Around] = ()
+    listeners: list[Listener] = field(default_factory=list)
+    scope: Scope | None = None
+
+
+_provide: Callable[[WorkflowContext], Services] | None = None
+
+
+def set_services(
+    provide: Callable[[WorkflowContext], Services],
+) -> Callable[[WorkflowContext], Services] | None:
+    """Say what new workflows are handed; return what was said before."""
+    global _provide
+    before, _provide = _provide, provide
+    return before
+
+
+def services_for(flow: WorkflowContext) -> Services:
+    """Return what a new workflow is handed."""
+    assert _provide is not None, "graflow_nb/__init__.py says what workflows are handed"
+    return _provide(flow)

@@ -1,0 +1,355 @@
+"""A workflow: a graph, and the ways to run it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+import warnings
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Self
+
+from graflow_nb.core.backend import Here
+from graflow_nb.core.drive import adrive, drive
+from graflow_nb.core.errors import UnknownTaskError, did_you_mean
+from graflow_nb.core.events import RunFinished
+from graflow_nb.core.graph import TaskGraph
+from graflow_nb.core.plan import Plan
+from graflow_nb.core.run import Run
+from graflow_nb.core.runner import Runner
+from graflow_nb.core.scope import opened
+from graflow_nb.core.selection import from_start, needed_for
+from graflow_nb.core.services import services_for
+from graflow_nb.core.settings import Settings
+from graflow_nb.core.task import Task
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+
+    from graflow_nb.core.backend import Backend
+    from graflow_nb.core.call import Produced
+    from graflow_nb.core.events import Event
+
+
+_outer: contextvars.ContextVar[tuple[WorkflowContext | None, ...]] = contextvars.ContextVar("outer", default=())
+"""What was open before each ``with`` that this code is in."""
+
+
+class WorkflowContext:
+    """A workflow: tasks, what comes before what, and the ways to run it. Made by `workflow`.
+
+    Inside ``with``, tasks that are made and expressions that are written belong to it.
+
+    Attributes
+    ----------
+    name : str
+    graph : TaskGraph
+    last_run : Run or None
+        The run that finished last.
+    services : Services
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.graph = TaskGraph()
+        self.last_run: Run | None = None
+        self.services = services_for(self)
+
+    def __enter__(self) -> Self:
+        _outer.set((*_outer.get(), opened.get()))
+        opened.set(self)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        *outer, before = _outer.get()
+        _outer.set(tuple(outer))
+        opened.set(before)
+
+    def __repr__(self) -> str:
+        return f"<workflow {self.name!r}: {len(self.graph)} tasks, {len(self.graph.edges)} edges>"
+
+    def __getitem__(self, name: str) -> Task:
+        return self.graph[name]
+
+    def stale(self, plan: Plan) -> dict[str, Sequence[Any]]:
+        """Return the tasks that a run would run now, each with the reasons, as far as they are known."""
+        cache = self.services.cache
+        if cache is None:
+            return dict.fromkeys(plan.default_targets, ())
+        return cache.preview(plan, [name for name in plan.tasks if name not in plan.missing])
+
+    def plan(self) -> Plan:
+        """Return what depends on what now, and where every argument comes from.
+
+        Raises
+        ------
+        CycleError
+            If tasks that came back closed one.
+        """
+        if self.graph.journal is not None:
+            self.graph.journal.settle()
+        return Plan(self.graph, self.services.scope)
+
+    def execute(self, start_task: str | Task | None = None, max_steps: int | None = None) -> Any:
+        """Run everything, reusing nothing; prints go through.
+
+        Parameters
+        ----------
+        start_task : str or Task, optional
+            Run this task and everything after it. What they need from outside is each task's last
+            result; a task that has none runs first, unless it is upstream of the start.
+        max_steps : int, optional
+            How many tasks may run; then the run stops and warns.
+
+        Returns
+        -------
+        object
+            The result of the last task that succeeded, in stable order.
+
+        Raises
+        ------
+        TaskError
+            If a task failed; nothing new was started then. Its cause is what the task raised.
+        EmptyWorkflowError, UnknownTaskError, MissingArgumentError
+            Before anything runs.
+
+        Examples
+        --------
+        >>> from graflow_nb import task, workflow
+        >>> with workflow("sum") as flow:
+        ...     @task
+        ...     def numbers():
+        ...         return [1, 2, 3]
+        ...     @task
+        ...     def total(numbers):
+        ...         return sum(numbers)
+        >>> flow.execute()
+        6
+        """
+        plan = self.plan()
+        given: dict[str, Produced] = {}
+        if start_task is None:
+            names = needed_for(plan, self.name, ())
+        else:
+            names, given = from_start(plan, self._name(start_task))
+        settings = Settings(
+            listeners=self.services.listeners, scope=self.services.scope, fail_fast=True, max_steps=max_steps
+        )
+        run = self._run(plan, names, settings, given, None)
+        if run.stopped:
+            warnings.warn(f"workflow {self.name!r}: {run.stopped}", stacklevel=2)
+        run.raise_first_error()
+        return _last_result(plan, run)
+
+    def run(
+        self,
+        *targets: str | Task,
+        from_: str | Task | None = None,
+        force: bool | Collection[str] = False,
+        workers: int | None = None,
+        fail_fast: bool = False,
+        raise_errors: bool = False,
+        background: bool = False,
+    ) -> Run:
+        """Make the targets up to date: run what is out of date, reuse the rest.
+
+        Parameters
+        ----------
+        *targets : str or Task
+            By default everything.
+        from_ : str or Task, optional
+            Run this task and everything after it again, whether or not they are up to date.
+        force : bool or collection of str
+            Run everything again, or these tasks.
+        workers : int, optional
+            How many tasks run at once; by default ``min(32, cores + 4)``.
+        fail_fast : bool
+            After a failure start nothing new; by default only what is after the failed task is skipped.
+        raise_errors : bool
+            Raise the first failed task's error at the end.
+        background : bool
+            Return at once; the run goes on in a thread (`Run.wait`, `Run.cancel`).
+
+        Returns
+        -------
+        Run
+            Also if tasks failed: see `Run.errors`.
+
+        Raises
+        ------
+        TaskError
+            If `raise_errors` and a task failed.
+        EmptyWorkflowError, UnknownTaskError, MissingArgumentError
+            Before anything runs.
+        """
+        plan, names, settings = self._prepare(targets, from_, force, fail_fast=fail_fast)
+        if background:
+            return self._run_in_background(plan, names, settings, workers)
+        run = self._run(plan, names, settings, {}, workers)
+        if raise_errors:
+            run.raise_first_error()
+        return run
+
+    async def arun(self, *targets: str | Task, workers: int | None = None, **options: Any) -> Run:
+        """Do as `run` does, on the running event loop: coroutine tasks run on it, the others on workers.
+
+        Parameters
+        ----------
+        *targets, workers
+            As in `run`.
+        **options
+            `from_`, `force`, `fail_fast`, `raise_errors`, as in `run`.
+        """
+        raise_errors = options.pop("raise_errors", False)
+        plan, names, settings = self._prepare(targets, **options)
+        run = await self._arun(plan, names, settings, workers)
+        if raise_errors:
+            run.raise_first_error()
+        return run
+
+    async def stream(
+        self, *targets: str | Task, workers: int | None = None, **options: Any
+    ) -> AsyncIterator[Event]:
+        """Do as `arun` does, and give each event as it happens; closing it early cancels the run.
+
+        Examples
+        --------
+        >>> import asyncio
+        >>> from graflow_nb import task, workflow
+        >>> with workflow("example") as flow:
+        ...     @task
+        ...     def one(): return 1
+        >>> async def watch():
+        ...     return [type(event).__name__ async for event in flow.stream()]
+        >>> asyncio.run(watch())
+        ['RunStarted', 'TaskStarted', 'TaskFinished', 'RunFinished']
+        """
+        events: asyncio.Queue[Event] = asyncio.Queue()
+        plan, names, settings = self._prepare(targets, **options)
+        settings = replace(settings, listeners=[*settings.listeners, events.put_nowait])
+        running = asyncio.ensure_future(self._arun(plan, names, settings, workers))
+        try:
+            while True:
+                event = await events.get()
+                yield event
+                if isinstance(event, RunFinished):
+                    return
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+    def _prepare(
+        self,
+        targets: Iterable[str | Task],
+        from_: str | Task | None = None,
+        force: bool | Collection[str] = False,
+        *,
+        fail_fast: bool = False,
+    ) -> tuple[Plan, list[str], Settings]:
+        plan = self.plan()
+        names = needed_for(plan, self.name, [self._name(target) for target in targets])
+        forced = set(names) if force is True else self._names(force or ())
+        if from_ is not None:
+            start = self._name(from_)
+            forced |= {start, *plan.descendants([start])}
+            after = [name for name in plan.tasks if name in forced and (name in names or not targets)]
+            names = needed_for(plan, self.name, after) if after else names
+        services = self.services
+        settings = Settings(
+            around=services.around,
+            listeners=services.listeners,
+            cache=services.cache,
+            scope=services.scope,
+            force=services.cache.to_force(plan, names, forced) if services.cache else {},
+            fail_fast=fail_fast,
+        )
+        return plan, names, settings
+
+    def _name(self, target: str | Task) -> str:
+        name = target.name if isinstance(target, Task) else str(target)
+        if name not in self.graph:
+            hint = did_you_mean(name, self.graph.nodes)
+            raise UnknownTaskError(f"workflow {self.name!r} has no task {name!r}. {hint}")
+        return name
+
+    def _names(self, tasks: str | Iterable[str]) -> set[str]:
+        return {self._name(task) for task in ([tasks] if isinstance(tasks, str) else tasks)}
+
+    def _places(self, workers: int | None, loop: asyncio.AbstractEventLoop | None) -> dict[str, Backend]:
+        services = self.services
+        return {"workers": services.workers(workers), "loop": services.loop(loop), "here": Here()}
+
+    def _run(
+        self,
+        plan: Plan,
+        names: Iterable[str],
+        settings: Settings,
+        given: dict[str, Produced],
+        workers: int | None,
+    ) -> Run:
+        run = self._new_run(plan, names)
+        places = self._places(workers, None)
+        drive(Runner(run, plan, given, places, settings), places)
+        if run.was_cancelled and threading.current_thread() is threading.main_thread():
+            raise KeyboardInterrupt
+        return run
+
+    async def _arun(self, plan: Plan, names: Iterable[str], settings: Settings, workers: int | None) -> Run:
+        run = self._new_run(plan, names)
+        places = self._places(workers, asyncio.get_running_loop())
+        await adrive(Runner(run, plan, {}, places, settings), places)
+        return run
+
+    def _run_in_background(self, plan: Plan, names: Iterable[str], settings: Settings, workers: int | None) -> Run:
+        run = self._new_run(plan, names)
+        variables, places = contextvars.copy_context(), self._places(workers, None)
+        runner = variables.run(Runner, run, plan, {}, places, settings)
+
+        def drive_it() -> None:
+            try:
+                variables.run(drive, runner, places)
+            finally:
+                run.begun.set()
+
+        threading.Thread(target=drive_it, name=f"graflow-run-{self.name}", daemon=True).start()
+        run.begun.wait()
+        return run
+
+    def _new_run(self, plan: Plan, names: Iterable[str]) -> Run:
+        run = Run(self, [plan.tasks[name] for name in names])
+        run.notes += plan.notes
+        return run
+
+
+def _last_result(plan: Plan, run: Run) -> Any:
+    """Return the result of the last task, in stable order, that succeeded; None if none did."""
+    last = next(reversed(run.records.values()))
+    if last.produced is not None and not plan.children.get(last.task.name, True):
+        return last.produced.value  # defined last and nothing after it: it is the last in any order
+    done = [name for name in plan.order(run.records) if run.records[name].produced is not None]
+    return run.results[done[-1]] if done else None
+
+
+def workflow(name: str) -> WorkflowContext:
+    """Make a new workflow.
+
+    Parameters
+    ----------
+    name : str
+        For people; two workflows may have the same.
+
+    Examples
+    --------
+    >>> from graflow_nb import task
+    >>> with workflow("pipeline") as flow:
+    ...     @task
+    ...     def extract():
+    ...         return "data"
+    ...     @task
+    ...     def load(data):
+    ...         return data.upper()
+    ...     _ = extract >> load
+    ...     flow.execute()
+    'DATA'
+    """
+    return WorkflowContext(name)

@@ -1,0 +1,48 @@
+"""What all tests share: Hypothesis profiles, and the browser."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import settings
+from shells import Notebook, new_notebook
+
+IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+settings.register_profile("default", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if IN_CI else "default")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "browser: drives a real Chromium, by `chromium_path`")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs the browser, and run it last: the quick tests speak first."""
+    for item in items:
+        if "chromium_path" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    """Return the browser's path; without one, skip, or fail in CI, where a skipped test would go unseen."""
+    for path in filter(None, map(shutil.which, BROWSERS)):
+        return path
+    absent = f"NO CHROMIUM, so NOT TESTED in a browser: none of {', '.join(BROWSERS)} is on the PATH"
+    if IN_CI:
+        pytest.fail(absent)
+    pytest.skip(absent)
+
+
+@pytest.fixture
+def nb() -> Iterator[Notebook]:
+    """A notebook in this process, with the extension loaded."""
+    with new_notebook() as notebook:
+        yield notebook
