@@ -1,0 +1,1 @@
+"""Pictures and text: a flow and its statuses in, SVG, HTML or text out. Pure."""
