@@ -1,0 +1,1 @@
+"""The front end in Jupyter and IPython."""

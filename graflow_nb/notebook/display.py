@@ -1,0 +1,140 @@
+"""How a run shows itself in a notebook: live while it goes on, a picture with every output afterwards."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any
+
+from graflow_nb.core.events import Event, RunFinished, RunStarted
+from graflow_nb.core.status import Status
+from graflow_nb.notebook.sink import SINK
+from graflow_nb.views.outputs import bounded, is_embeddable
+from graflow_nb.views.page import HINT, flow_html, live_html
+from graflow_nb.views.snapshot import run_view
+from graflow_nb.views.text import to_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from graflow_nb.core.run import Run
+    from graflow_nb.views.model import FlowView
+
+INTERVAL = 0.25
+"""Seconds between two live pictures; each also costs at most a tenth of the time."""
+_MOST_TEXT = 500_000
+"""Characters of one text that go to the front end: a server cuts off a kernel that sends much more."""
+_MOST_DRAWN = 200
+"""With more nodes than this, only the progress line is drawn while a run goes on."""
+
+
+class RunDisplay:
+    """Listens to runs that capture their tasks' outputs, and shows each in the cell that started it.
+
+    Parameters
+    ----------
+    shell : InteractiveShell
+    """
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        self._shell = shell
+        self._shown: dict[str, _Shown] = {}
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, RunStarted) and event.run.is_captured and SINK.get() is None:
+            self._shown[event.run.id] = _Shown(self._shell, event.run)
+        elif isinstance(event, RunFinished) and (shown := self._shown.pop(event.run.id, None)):
+            shown.finish()
+
+
+class _Shown:
+    """The display of one run."""
+
+    def __init__(self, shell: InteractiveShell, run: Run) -> None:
+        self._shell = shell
+        self._run = run
+        self._is_out = False
+        self._over = threading.Event()
+        self._live = self._terminal if is_terminal(shell) else self._notebook
+        # In the context of the cell, so that the front end knows which cell the display belongs to.
+        self._thread = threading.Thread(
+            target=copy_context().run, args=(self._live,), name="graflow-display", daemon=True
+        )
+        if threading.current_thread() is not threading.main_thread() and not is_terminal(shell):
+            self._draw()  # the cell of a run in the background ends now, and later displays only update
+        self._thread.start()
+
+    def finish(self) -> None:
+        """Show what came of the run, in place of its progress."""
+        self._over.set()
+        self._thread.join()
+        view = run_view(self._run)
+        notes = (f"  {note}" for note in self._run.notes)
+        tracebacks = () if is_terminal(self._shell) else _tracebacks(view)
+        self._publish(flow_html(view), "\n".join([to_text(view), *notes, *tracebacks]))
+        for node in view.nodes:
+            if node.outputs and (is_terminal(self._shell) or not all(map(is_embeddable, node.outputs))):
+                replay(self._shell, node.name, node.outputs)
+
+    def _notebook(self) -> None:
+        pause = INTERVAL
+        while not self._over.wait(pause):
+            begin = time.perf_counter()
+            self._draw()
+            pause = max(INTERVAL, 10 * (time.perf_counter() - begin))
+
+    def _draw(self) -> None:
+        view = run_view(self._run)
+        self._publish(live_html(view, picture=len(view.nodes) <= _MOST_DRAWN), to_text(view))
+
+    def _terminal(self) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        from graflow_nb.notebook.terminal import styled
+
+        # What tasks print has its own way: it must not be drawn again above the tree.
+        with Live(
+            console=Console(), auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
+        ) as live:
+            while not self._over.wait(INTERVAL):
+                live.update(styled(to_text(run_view(self._run))), refresh=True)
+
+    def _publish(self, html: str, text: str) -> None:
+        self._shell.display_pub.publish(
+            {"text/html": html, "text/plain": text},
+            {"graflow_nb": {"flow": self._run.name, "finished": self._run.is_finished}},
+            transient={"display_id": f"graflow-{self._run.id}"},
+            update=self._is_out,
+        )
+        self._is_out = True
+
+
+def replay(shell: InteractiveShell, name: str, outputs: Iterable[dict[str, Any]]) -> None:
+    """Give a task's outputs to the front end as they are, under the task's name; only long texts are cut."""
+    hint = HINT.replace("{name}", name)
+    print(f"── {name} {'─' * 40}")
+    for output in outputs:
+        if output["output_type"] == "stream":
+            print(bounded(output["text"], _MOST_TEXT, hint), end="", file=getattr(sys, output["name"]))
+        elif output["output_type"] == "error":
+            print("\n".join(output["traceback"]))
+        else:
+            shell.display_pub.publish(output["data"], output.get("metadata"))
+
+
+def _tracebacks(view: FlowView) -> Iterator[str]:
+    """Give what went wrong as text, for those who see no HTML: logs, and `graflow-nb run`."""
+    for node in view.nodes:
+        for output in node.outputs if node.status is Status.FAILED else ():
+            if output["output_type"] == "error":
+                yield from ("", f"── {node.name} {'─' * 40}", *output["traceback"])
+
+
+def is_terminal(shell: InteractiveShell) -> bool:
+    """Whether the shell is IPython in a terminal, not a kernel."""
+    return getattr(shell, "kernel", None) is None
