@@ -473,15 +473,25 @@ class TestPrevents:
         notebook.run()
         notebook.flow.services.cache.forget("load")
         assert notebook.ran() == {"load"}
+        notebook.run(force=["load"])
         notebook.flow.services.cache.clear()
-        assert notebook.ran() == {"load", "scaled", "total", "size"}
+        assert notebook.why("total") == ["there is no result of it yet"]
+        assert notebook.ran() == set()
         assert notebook.flow.services.cache.forget("never heard of") is None
 
 
-def test_what_is_reused_is_the_very_result():
+def test_what_is_reused_is_the_very_result_with_the_time_that_it_took():
     notebook = Notebook("@task\ndef a(): return [1]")
-    first = notebook.run().results["a"]
-    assert notebook.run().results["a"] is first
+    first, second = notebook.run(), notebook.run()
+    assert second.results["a"] is first.results["a"]
+    assert second.records["a"].seconds == first.records["a"].seconds > 0
+
+
+def test_clearing_forgets_why_something_was_not_kept():
+    notebook = Notebook("@task\ndef a(): raise ValueError")
+    notebook.run()
+    notebook.flow.services.cache.clear()
+    assert notebook.why("a") == ["there is no result of it yet"]
 
 
 def test_two_workflows_share_nothing():

@@ -105,13 +105,15 @@ def from_scratch(book: Mapping[str, str]) -> dict[str, object]:
 def test_a_run_after_edits_gives_what_running_from_scratch_gives(
     book: dict[str, str], edits: list[tuple[str, str]]
 ):
+    stages = [dict(book)]
     with new_notebook() as nb:
         for cell, source in book.items():
             nb(source, cell=cell)
-        assert outcome(nb) == from_scratch(book)
+        seen = [outcome(nb)]
         for cell, source in edits:
-            book[cell] = source
             nb(source, cell=cell)
-            now = outcome(nb)
-            assert now == from_scratch(book)
-            assert outcome(nb) == now
+            stages.append({**stages[-1], cell: source})
+            seen.append(outcome(nb))
+            assert outcome(nb) == seen[-1]
+    for stage, made in zip(stages, seen, strict=True):
+        assert made == from_scratch(stage)

@@ -19,6 +19,7 @@ from graflow_nb.core.errors import (
     UnknownTaskError,
 )
 from graflow_nb.core.events import RunFinished, RunStarted, TaskAdded, TaskFinished, TaskStarted
+from graflow_nb.core.scope import set_fallback
 from graflow_nb.core.services import set_services
 from graflow_nb.core.status import Status
 
@@ -1120,6 +1121,58 @@ class TestStatuses:
         assert seen["RunStarted", ""] == {"a": "waiting", "b": "waiting"}
         assert seen["TaskStarted", "a"] == {"a": "running", "b": "waiting"}
         assert seen["TaskFinished", "a"] == {"a": "succeeded", "b": "waiting"}
+
+
+class Round:
+    """Stands round calls, and notes when; one of them may fail."""
+
+    def __init__(self, name, log, fails=""):
+        self.name, self.log, self.fails = name, log, fails
+
+    def before(self, call):
+        self._note("before")
+
+    def after(self, call, outcome):
+        self._note("after")
+
+    def _note(self, when):
+        self.log.append(f"{self.name} {when}")
+        if when == self.fails:
+            raise ValueError(when)
+
+
+@pytest.mark.parametrize(
+    ("fails", "expected", "status"),
+    [
+        ("", "x before,y before,a,y after,x after", "succeeded"),
+        ("before", "x before,y before,x after", "failed"),
+        ("after", "x before,y before,a,y after,x after", "failed"),
+    ],
+)
+@pytest.mark.parametrize("is_coroutine", [False, True])
+def test_what_stands_round_a_call_is_left_in_the_reverse_order(log, fails, expected, status, is_coroutine):
+    async def later():
+        log.append("a")
+
+    with workflow("f") as flow:
+        Task("a", Hidden(lambda: log.append("a")) if not is_coroutine else later)
+    flow.services.around = (Round("x", log), Round("y", log, fails))
+    flow.services.cache = None
+    assert words(flow.run()) == {"a": status}
+    assert ",".join(log) == expected
+
+
+def test_where_none_is_open_a_fallback_is_written_to():
+    home = workflow("home")
+    set_fallback(lambda: home)
+    try:
+        Task("a", print) >> Task("b", lambda: Task("inner", print).name)
+        with workflow("other") as other:
+            Task("c", print)
+        home.run("b")
+    finally:
+        set_fallback(None)
+    assert (list(home.graph.nodes), list(other.graph.nodes)) == (["a", "b"], ["c"])
 
 
 def test_services_are_what_a_workflow_is_handed(log):
