@@ -167,6 +167,15 @@ class TestThreadBackend:
         backend.close()
         other.close()
 
+    def test_interrupting_leaves_idle_threads_alone(self):
+        backend, take = opened(ThreadBackend(1))
+        backend.submit(call("a", lambda: None))
+        take()
+        backend.interrupt()
+        backend.submit(call("b", lambda: "made"))
+        assert take().value == "made"
+        backend.close()
+
     @pytest.mark.parametrize("workers", [0, -3])
     def test_it_needs_a_worker(self, workers):
         with pytest.raises(ValueError, match=f"workers={workers}"):
