@@ -143,7 +143,8 @@ class Extension:
         GraflowError._render_traceback_ = lambda error: user_lines(self._shell, error)  # type: ignore[attr-defined]
 
         def undo() -> None:
-            del GraflowError._render_traceback_  # type: ignore[attr-defined]
+            if hasattr(GraflowError, "_render_traceback_"):  # another shell may have been first
+                del GraflowError._render_traceback_
 
         self._undo.append(undo)
 
