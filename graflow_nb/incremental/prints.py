@@ -1,0 +1,54 @@
+"""The fingerprints of what a task made: what they say of values that may have been changed since."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from graflow_nb.incremental.fingerprint import Opaque, measured
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from graflow_nb.incremental.code.parts import Part
+
+PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes})
+"""Types whose values cannot be changed in place: what was hashed once is as it was."""
+_IDENTITY = b"run:"
+"""Marks the fingerprint of a value without content: it stands for the run that made it."""
+
+
+def print_of(value: Any) -> tuple[bytes, int]:
+    """Return a value's fingerprint, and how many bytes were hashed.
+
+    An iterator has no content that lasts: whoever reads it uses it up.
+    """
+    if hasattr(type(value), "__next__"):
+        return _IDENTITY + os.urandom(12), 0
+    try:
+        return measured(value)
+    except Opaque:
+        return _IDENTITY + os.urandom(12), 0
+
+
+def is_identity(fingerprint: bytes | None) -> bool:
+    """Whether a fingerprint stands for a run, and not for content."""
+    return fingerprint is not None and fingerprint.startswith(_IDENTITY)
+
+
+def stands_for_run(part: Part) -> bool:
+    """Whether the part of a key that an input makes stands for a run, since the input has no content."""
+    return part.digest is not None and _IDENTITY in part.digest
+
+
+def is_as_it_was(value: Any, was: bytes) -> bool:
+    """Whether a value still has the fingerprint that it had; one without content always has."""
+    return type(value) in PLAIN or is_identity(was) or print_of(value)[0] == was
+
+
+def is_intact(values: Mapping[str | None, Any], prints: Mapping[str | None, bytes]) -> bool:
+    """Whether values are as they were when they were made."""
+    for variable, value in values.items():  # a loop: this is asked for each task of each run
+        if type(value) not in PLAIN and not is_as_it_was(value, prints[variable]):
+            return False
+    return True
