@@ -1,0 +1,191 @@
+"""Whether what a function reads is what it was: by identity, in a microsecond instead of a walk.
+
+A walk through a function whose globals are plain values, functions and libraries is remembered with what
+it looked at. If each of those is the same object still, the walk would find the same. Where anything that
+can change in place was met (a table, an object, a class), nothing is remembered; short lists and dicts of
+plain values are compared by their content.
+"""
+
+from __future__ import annotations
+
+import sys
+from operator import is_
+from types import BuiltinFunctionType, FunctionType, ModuleType
+from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakKeyDictionary, ref
+
+from graflow_nb.incremental.code.libraries import is_library, is_own
+from graflow_nb.incremental.code.patches import main_classes
+from graflow_nb.incremental.code.settings import readers
+from graflow_nb.incremental.fingerprint import fingerprint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+_PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes, type(Ellipsis)})
+_MOST_ITEMS = 100
+_LONGEST = 10_000  # what is remembered is kept alive
+_ABSENT = object()
+
+
+class _Looked(NamedTuple):
+    """What was looked at in one namespace."""
+
+    holder: ref[Any]  # what has the namespace, which must not be kept alive
+    code: Any
+    defaults: Any
+    closure: tuple[Any, ...]
+    values: tuple[tuple[str, Any], ...]
+    own: tuple[tuple[str, ref[Any]], ...]
+    data: tuple[tuple[str, bytes], ...]
+
+
+class _Known(NamedTuple):
+    """A walk that was remembered."""
+
+    key: tuple[Any, ...]
+    main: tuple[Mapping[str, Any], ...]
+    looked: list[_Looked]
+    library: tuple[tuple[Mapping[str, Any], str, Any], ...]
+    settings: list[tuple[Callable[[], Any], Any]]
+    reads: Any
+
+
+_known: WeakKeyDictionary[Any, _Known] = WeakKeyDictionary()
+
+
+class _Holder:
+    """What is looked at in one namespace, as it comes."""
+
+    def __init__(self, it: Any, code: Any = None, defaults: Any = None, closure: tuple[Any, ...] = ()) -> None:
+        self._it = ref(it)
+        self._code, self._defaults, self._closure = code, defaults, closure
+        self.values: dict[str, Any] = {}
+        self.own: dict[str, ref[Any]] = {}
+        self.data: dict[str, bytes] = {}
+
+    def looked(self) -> _Looked:
+        found = (tuple(kind.items()) for kind in (self.values, self.own, self.data))
+        return _Looked(self._it, self._code, self._defaults, self._closure, *found)
+
+
+class Recorder:
+    """Notes what a walk looks at, for as long as all of it can be compared by identity."""
+
+    def __init__(self) -> None:
+        self.is_quick = True
+        self._holders: dict[int, _Holder] = {}
+        self._library: dict[tuple[int, str], tuple[Mapping[str, Any], str, Any]] = {}
+
+    def function(self, fn: FunctionType) -> None:
+        """Note a function."""
+        closure = tuple(map(_content, fn.__closure__ or ()))
+        plain = all(type(value) in _PLAIN for value in fn.__defaults__ or ()) and all(map(_is_fixed, closure))
+        if fn.__kwdefaults__ or fn.__dict__ or not plain:
+            self.is_quick = False
+        self._holders[id(fn)] = _Holder(fn, fn.__code__, fn.__defaults__, closure)
+
+    def read(self, holder: Any, name: str, namespace: Mapping[str, Any]) -> None:
+        """Note what stands under a name in the namespace of a function or module; what is absent, too."""
+        if not self.is_quick:
+            return
+        if id(holder) not in self._holders:
+            self._holders[id(holder)] = _Holder(holder)
+        known = self._holders[id(holder)]
+        value = namespace.get(name, _ABSENT)
+        if value is _ABSENT or _is_fixed(value):
+            known.values[name] = value
+        elif type(value) is FunctionType or type(value) is ModuleType:
+            known.own[name] = ref(value)
+        elif _is_data(value):
+            known.data[name] = fingerprint(value)
+        else:
+            self.is_quick = False
+
+    def look(self, owner: Mapping[str, Any], names: Iterable[str]) -> None:
+        """Note what a class or module of a library has under some names."""
+        if self.is_quick:
+            for name in names:
+                self._library[id(owner), name] = (owner, name, owner.get(name, _ABSENT))
+
+    def remember(self, owner: Any, key: tuple[Any, ...], libraries: Iterable[str], reads: Any) -> None:
+        """Remember a finished walk, if all of it can be compared."""
+        if not self.is_quick:
+            return
+        looked = [holder.looked() for holder in self._holders.values()]
+        settings = [(read, read()) for read in readers(libraries)]
+        _known[owner] = _Known(key, main_classes(), looked, (*self._library.values(),), settings, reads)
+
+
+def recall(owner: Any, key: tuple[Any, ...]) -> Any:
+    """Return what was remembered of a function or cell, if it holds; else None."""
+    found = _known.get(owner)
+    if found is None:
+        return None
+    was, main, several, library, settings, reads = found  # at once: this is asked for each task of each run
+    if was != key or main is not main_classes():
+        return None
+    for looked in several:
+        if not _is_as_it_was(looked):
+            return None
+    for there, name, value in library:
+        if there.get(name, _ABSENT) is not value:
+            return None
+    if settings and not all(read() == value for read, value in settings):
+        return None
+    return reads
+
+
+def _is_as_it_was(looked: _Looked) -> bool:
+    holder, code, defaults, closure, values, own, data = looked
+    it = holder()
+    if it is None:
+        return False
+    if code is None:
+        namespace = it.__dict__ if type(it) is ModuleType else it.namespace
+    elif (
+        it.__code__ is not code
+        or it.__defaults__ is not defaults
+        or it.__kwdefaults__
+        or it.__dict__
+        or (closure and not all(map(is_, map(_content, it.__closure__), closure)))
+    ):
+        return False
+    else:
+        namespace = it.__globals__
+    for name, value in values:
+        if namespace.get(name, _ABSENT) is not value:
+            return False
+    for name, digest in data:
+        if not _is_data(value := namespace.get(name)) or fingerprint(value) != digest:
+            return False
+    return not own or all(namespace.get(name) is thing() for name, thing in own)
+
+
+def _content(cell: Any) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # nothing is assigned
+        return _ABSENT
+
+
+def _is_data(value: Any) -> bool:
+    """Whether a value is a short list, set or dict of plain values."""
+    kind = type(value)
+    if kind is dict:
+        return len(value) <= _MOST_ITEMS and _PLAIN.issuperset(map(type, (*value.keys(), *value.values())))
+    return kind in {list, set} and len(value) <= _MOST_ITEMS and _PLAIN.issuperset(map(type, value))
+
+
+def _is_fixed(value: Any) -> bool:
+    """Whether a value cannot change in place, and may be kept alive: plain, or a library's."""
+    kind = type(value)
+    if kind in _PLAIN:
+        return sys.getsizeof(value) <= _LONGEST
+    if kind is tuple or kind is frozenset:
+        return len(value) <= _MOST_ITEMS and all(type(item) in _PLAIN for item in value)
+    if kind is ModuleType:
+        return is_library(value.__name__)
+    if kind is BuiltinFunctionType:
+        return value.__self__ is None or isinstance(value.__self__, ModuleType)
+    return (kind is FunctionType or isinstance(value, type)) and not is_own(value)
