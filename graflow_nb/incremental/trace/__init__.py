@@ -1,0 +1,1 @@
+"""What a task was seen to use while it ran."""
