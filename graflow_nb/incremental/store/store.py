@@ -1,0 +1,200 @@
+"""Where results are kept: in memory always, and in a folder too if there is one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from graflow_nb.core.errors import LostError
+from graflow_nb.incremental.prints import is_intact
+from graflow_nb.incremental.store.pickling import Lost
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from graflow_nb.incremental.entry import Entry
+    from graflow_nb.incremental.store.disk import DiskStore
+
+MEMORY_LIMIT = 2 * 2**30
+"""Bytes of results in memory, beside the latest of each task."""
+
+
+class Kept:
+    """A result that is kept.
+
+    Attributes
+    ----------
+    entry : Entry
+    values : mapping or None
+        Those that are in memory; None: they are on disk only, or gone.
+    size : int
+        Bytes, roughly: of what was hashed.
+    checked : object
+        The cache's `now` when the values were last known to be as they were made.
+    """
+
+    __slots__ = ("checked", "entry", "size", "values")
+
+    def __init__(self, entry: Entry, values: Mapping[str | None, Any] | None, size: int, checked: object) -> None:
+        self.entry = entry
+        self.values = values
+        self.size = size
+        self.checked = checked
+
+
+class Store:
+    """The results of one workflow's tasks.
+
+    In memory the latest of each task stays; the others do while there is room, and those that were used
+    longest ago go first.
+
+    Parameters
+    ----------
+    disk : DiskStore, optional
+        Where they are kept beyond this process.
+    limit : int
+        Bytes in memory, beside the latest of each task.
+    """
+
+    def __init__(self, disk: DiskStore | None = None, *, limit: int = MEMORY_LIMIT) -> None:
+        self.disk = disk
+        self._limit = limit
+        self._kept: dict[str, list[Kept]] = {}  # of each task, the latest last
+        self._earlier: dict[int, Kept] = {}  # those with values that are not their task's latest, oldest use first
+        self._size = 0  # of the earlier
+
+    def latest(self, name: str) -> Entry | None:
+        """Return the result of a task that was made or used last."""
+        kept = self._kept.get(name)
+        if kept:
+            return kept[-1].entry
+        return self.disk.latest(name) if self.disk is not None else None
+
+    def last(self, name: str) -> Kept | None:
+        """Return the same with its values."""
+        kept = self._kept.get(name)
+        if kept:
+            return kept[-1]
+        entry = self.disk.latest(name) if self.disk is not None else None
+        return Kept(entry, None, entry.size, None) if entry is not None else None
+
+    def find(self, name: str, key: bytes) -> Iterator[Kept]:
+        """Give the results of a task under a key, the latest first."""
+        here = self._kept.get(name, ())[::-1]  # a copy: some may be let go of meanwhile
+        for kept in here:
+            if kept.entry.key == key:
+                yield kept
+        if self.disk is not None:
+            known = {kept.entry.created for kept in here if kept.entry.key == key}
+            for entry in self.disk.find(name, key):
+                if entry.created not in known:
+                    yield Kept(entry, None, entry.size, None)
+
+    def put(self, kept: Kept, *, on_disk: bool = True) -> Sequence[str]:
+        """Keep a new result; return what could not be kept on disk, in words."""
+        self._make_latest(kept)
+        if self.disk is None or kept.values is None or not on_disk:
+            return ()
+        return self.disk.put(kept.entry, kept.values)
+
+    def use(self, kept: Kept) -> None:
+        """Take note that a result is used: it is its task's latest now."""
+        if self._make_latest(kept) and self.disk is not None:
+            self.disk.touch([kept.entry])
+
+    def _make_latest(self, kept: Kept) -> bool:
+        """Make a result its task's latest in memory; return whether it was not."""
+        several = self._kept.get(kept.entry.name)
+        if several is None:
+            several = self._kept[kept.entry.name] = []
+        elif several and several[-1] is kept:
+            return False
+        if kept in several:
+            several.remove(kept)
+            self._drop_from_earlier(kept)
+        if several and several[-1].values is not None:
+            self._earlier[id(several[-1])] = several[-1]
+            self._size += several[-1].size
+            self._make_room()
+        several.append(kept)
+        return True
+
+    def value(self, kept: Kept, variable: str | None) -> Any:
+        """Return a value of a result, from memory or disk.
+
+        Raises
+        ------
+        LostError
+            If it is no longer there, or could not be kept.
+        """
+        if kept.values is not None and variable in kept.values:
+            return kept.values[variable]
+        if self.disk is None:
+            raise LostError(kept.entry.name, "it was let go of")
+        try:
+            loaded = self.disk.values(kept.entry)
+        except Lost as lost:
+            raise LostError(kept.entry.name, str(lost)) from None
+        if variable not in loaded:
+            raise LostError(kept.entry.name, "it could not be kept on disk")
+        kept.values = {**loaded, **(kept.values or {})}
+        return loaded[variable]
+
+    def in_memory(self) -> list[Kept]:
+        """Return the results with values in memory, for each task the latest last."""
+        return [kept for several in self._kept.values() for kept in several if kept.values is not None]
+
+    @property
+    def size(self) -> int:
+        """How many bytes are in memory, roughly."""
+        return sum(kept.size for kept in self.in_memory())
+
+    def spoil(self, kept: Kept) -> bool:
+        """Replace values in memory that somebody changed by those on disk; without those, let go of the result."""
+        kept.values = self._as_made(kept.entry)
+        if kept.values is None:
+            self.discard(kept)
+        return kept.values is not None
+
+    def _as_made(self, entry: Entry) -> Mapping[str | None, Any] | None:
+        """Return all values from disk if they are as they were made: one that was changed may be written so."""
+        if self.disk is None or not self.disk.has_values(entry) >= entry.prints.keys():
+            return None
+        try:
+            values = self.disk.values(entry)
+        except Lost:
+            return None
+        return values if is_intact(values, entry.prints) else None
+
+    def discard(self, kept: Kept) -> None:
+        """Let go of a result."""
+        several = self._kept.get(kept.entry.name, [])
+        if kept in several:
+            several.remove(kept)
+        self._drop_from_earlier(kept)
+        if self.disk is not None:
+            self.disk.discard(kept.entry)
+
+    def forget(self, name: str) -> None:
+        """Let go of what is in memory of a task; what is on disk may come back with the task."""
+        for kept in self._kept.pop(name, ()):
+            self._drop_from_earlier(kept)
+
+    def clear(self) -> None:
+        """Let go of everything."""
+        self._kept.clear()
+        self._earlier.clear()
+        self._size = 0
+        if self.disk is not None:
+            self.disk.clear()
+
+    def _drop_from_earlier(self, kept: Kept) -> None:
+        if self._earlier.pop(id(kept), None) is not None:
+            self._size -= kept.size
+
+    def _make_room(self) -> None:
+        while self._size > self._limit:
+            kept = next(iter(self._earlier.values()))
+            self._drop_from_earlier(kept)
+            kept.values = None
+            if self.disk is None:
+                self._kept[kept.entry.name].remove(kept)
