@@ -59,13 +59,12 @@ def test_outside_a_task_it_says_so():
     assert not hasattr(context, "__array__"), "what looks for special methods gets an AttributeError"
 
 
-def test_a_plain_thread_of_a_task_has_no_context():
+@pytest.mark.parametrize("way", ["run", "execute"])
+def test_a_thread_of_a_task_has_its_context(way):
     seen = []
 
     def look():
-        with pytest.raises(NoContextError, match="thread of your own"):
-            _ = context.task_name
-        seen.append(True)
+        seen.append(context.task_name)
 
     with workflow("f") as flow:
 
@@ -73,6 +72,28 @@ def test_a_plain_thread_of_a_task_has_no_context():
         def a():
             thread = threading.Thread(target=look)
             thread.start()
+            thread.join(WAIT)
+
+    getattr(flow, way)()
+    assert seen == ["a"]
+
+
+def test_a_thread_that_was_there_before_has_no_context():
+    seen, go = [], threading.Event()
+
+    def look():
+        go.wait(WAIT)
+        with pytest.raises(NoContextError, match="no task is running"):
+            _ = context.task_name
+        seen.append(True)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    with workflow("f") as flow:
+
+        @task
+        def a():
+            go.set()
             thread.join(WAIT)
 
     assert flow.run().ok

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from graflow_nb import workflow
 from graflow_nb.core.task import Task
+from graflow_nb.incremental.code.reads import Part
 from graflow_nb.incremental.explain import Kind, Reason, differences, grouped
-from graflow_nb.incremental.reads import Part
 
 
 @pytest.mark.parametrize(

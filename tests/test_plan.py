@@ -1,9 +1,15 @@
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import replace
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from graflow_nb import Task, chain, task, workflow
-from graflow_nb.core.errors import CycleError, EmptyWorkflowError, MissingArgumentError
+from graflow_nb.core.errors import CycleError, EmptyWorkflowError, GraflowError, MissingArgumentError
+from graflow_nb.core.plan import Plan
 
 
 def make(name: str, *parameters: str) -> Task:
@@ -186,3 +192,112 @@ def test_a_defaulted_parameter_makes_no_edge():
             return a
 
     assert flow.plan().edges == []
+
+
+# A workflow keeps its plan while nothing has changed, and what holds of it when something has.
+
+NAMES = st.sampled_from("abcde")
+PARAMETERS = st.lists(st.sampled_from(["a", "b", "x", "c=1", "y=2", "*rest"]), unique=True, max_size=3).map(
+    lambda found: " ".join(sorted(found, key=lambda p: (p[0] == "*", "=" in p)))
+)
+EDITS = st.one_of(
+    st.tuples(st.just("define"), NAMES, PARAMETERS),
+    st.tuples(st.just("wire"), st.lists(NAMES, min_size=1, max_size=3, unique=True), NAMES),
+    st.tuples(st.just("remove"), NAMES),
+    st.tuples(st.just("unwire"), NAMES),
+    st.tuples(st.just("come back"), NAMES),
+    st.tuples(st.just("param"), st.sampled_from("ax"), st.sampled_from([1, True, 2])),
+    st.tuples(st.just("options"), NAMES, st.sampled_from(["", "x", "a"])),
+    st.tuples(st.just("variable"), NAMES, st.sampled_from("xy")),
+)
+
+
+def edit(flow, gone, what, name, *details):
+    graph = flow.graph
+    with flow:
+        if what == "options":
+            task = graph[name]
+            task.options = replace(task.options, bound=dict.fromkeys(details[0], True))
+        elif what == "wire":
+            _ = [graph[before] for before in name] >> graph[details[0]]
+        elif what == "unwire":
+            graph.unwire((name, graph.joins(name)[-1]))
+        elif what == "param":
+            flow.param(name, details[0])
+        elif what == "come back":
+            graph.add(gone.pop(name))
+        else:
+            if name in graph:
+                gone[name] = graph.remove(name)
+            if what == "define":
+                make(name, *details[0].split())
+            elif what == "variable":
+                Task(name, lambda: None, defines=[details[0]])
+
+
+def told(plan):
+    sources = {
+        name: [[(n, type(s), s, type(getattr(s, "value", None))) for n, s in binding.sources()], *binding]
+        for name, binding in plan.bindings.items()
+    }
+    return plan.tasks, plan.parents, plan.inferred, sources, plan.missing, plan.notes, plan.default_targets
+
+
+@settings(max_examples=300)
+@given(st.lists(PARAMETERS, min_size=5, max_size=5), st.lists(EDITS, min_size=1, max_size=15))
+def test_what_is_taken_over_of_a_plan_is_what_a_new_one_has(first, edits):
+    flow, gone = flow_of(**dict(zip("abcde", first, strict=True))), {}
+    for each in edits:
+        with suppress(GraflowError, LookupError):
+            edit(flow, gone, *each)
+        try:
+            new = told(Plan(flow.graph))
+        except CycleError:
+            with pytest.raises(CycleError):
+                flow.plan()
+        else:
+            assert told(flow.plan()) == new
+
+
+def test_a_plan_is_kept_while_nothing_changes():
+    flow = flow_of(a="", b="a")
+    plan = flow.plan()
+    assert flow.plan() is plan
+    flow.run()
+    assert flow.plan() is plan
+    flow.graph.remove("a")
+    with flow:
+        a = make("a", "x=1")
+    assert flow.plan().bindings["b"] is plan.bindings["b"]
+    assert flow.plan().bindings["a"] is not plan.bindings["a"]
+    with flow:
+        _ = a >> flow["b"]
+    assert flow.plan().inferred == set()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda flow: flow.param("p", True),
+        lambda flow: setattr(flow["p"], "value", True),
+        lambda flow: flow["b"].options.bound.update(x=True),
+        lambda flow: setattr(flow["b"], "options", replace(flow["b"].options, bound={"x": True})),
+    ],
+)
+def test_a_value_that_is_bound_anew_makes_another_plan(change):
+    with workflow("f") as flow:
+        flow.param("p", 1)
+        Task("b0", lambda x, p: (x, p)).bind(name="b", x=1)
+    assert flow.run("b").results["b"] == (1, 1)
+    change(flow)
+    assert True in [type(value) is bool for value in flow.run("b").results["b"]]
+
+
+def test_a_value_for_one_run_is_in_no_other_plan():
+    with workflow("f") as flow:
+        flow.param("p", 1)
+        make("b", "p")
+    plan = flow.plan()
+    assert flow.run("b", set={"p": 2}).results["p"] == 2
+    assert flow.plan() is plan
+    assert flow.run("b").results["p"] == 1

@@ -144,3 +144,60 @@ def test_no_more_is_handed_out_than_asked_for(limit):
 
 def test_an_empty_graph_is_done():
     assert not Scheduler({}).is_active()
+
+
+@given(dags(), st.data())
+def test_what_is_reopened_runs_again_after_what_it_waits_for(parents, data):
+    """At any time any finished task may be asked for again: everything still ends, in order."""
+    scheduler = Scheduler(parents)
+    finished, runs = set(), []
+    again = data.draw(st.lists(st.sampled_from(sorted(parents)), max_size=4))
+    while scheduler.is_active():
+        for name in scheduler.get_ready():
+            assert finished >= set(parents[name]), name
+            runs.append(name)
+            scheduler.done(name)
+            finished.add(name)
+        if again and again[0] in finished:
+            name = again.pop(0)
+            finished -= set(scheduler.reopen([name], lambda _: True))
+    assert finished == set(parents)
+    assert set(runs) == set(parents)
+
+
+def test_reopening_leaves_alone_what_need_not_wait():
+    scheduler = Scheduler({"a": [], "b": ["a"], "c": ["b"]})
+    for name in "ab":
+        scheduler.get_ready()
+        scheduler.done(name)
+    assert scheduler.reopen("a", lambda _: False) == ["a"]
+    assert scheduler.get_ready() == ["a", "c"]
+
+
+def test_one_that_was_handed_out_can_be_taken_back():
+    scheduler = Scheduler({"a": [], "b": ["a"]})
+    scheduler.get_ready()
+    scheduler.done("a")
+    assert scheduler.get_ready() == ["b"]
+    assert scheduler.reopen("a", lambda name: name == "b") == ["a", "b"]
+    assert scheduler.get_ready() == ["a"]
+    assert scheduler.get_ready() == []
+    scheduler.done("a")
+    assert scheduler.get_ready() == ["b"]
+    scheduler.done("b")
+    assert not scheduler.is_active()
+
+
+def test_two_that_are_reopened_for_one_reader():
+    scheduler = Scheduler({"a": [], "b": ["a"], "c": ["a", "b"]})
+    for name in "ab":
+        assert scheduler.get_ready() == [name]
+        scheduler.done(name)
+    assert scheduler.get_ready() == ["c"]
+    assert scheduler.reopen(["a", "b"], lambda name: name in {"b", "c"}) == ["a", "b", "c"]
+    assert scheduler.reopen(["b"], lambda _: True) == []
+    order = []
+    while scheduler.is_active():
+        order += scheduler.get_ready()
+        scheduler.done(order[-1])
+    assert order == ["a", "b", "c"]

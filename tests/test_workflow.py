@@ -22,6 +22,7 @@ from graflow_nb.core.events import RunFinished, RunStarted, TaskAdded, TaskFinis
 from graflow_nb.core.scope import set_fallback
 from graflow_nb.core.services import set_services
 from graflow_nb.core.status import Status
+from graflow_nb.incremental.code.reads import Reads
 
 WAIT = 10
 
@@ -35,8 +36,8 @@ class Hidden:
     def __call__(self, *args, **kwargs):
         return self.__wrapped__(*args, **kwargs)
 
-    def __graflow_parts__(self, left_out):
-        return []
+    def __graflow_reads__(self, left_out, texts):
+        return Reads([])
 
 
 class Log(list):
@@ -853,6 +854,20 @@ class TestInterrupt:
         assert self.interrupt(flow) == {"looks": "cancelled", "after": "cancelled"}
         assert log == []
         assert flow.last_run.was_cancelled
+
+    def test_it_is_noticed_when_it_wakes_nobody(self):
+        """The system may hand a signal to any thread, or to a driver that is just falling asleep."""
+
+        def strikes_its_own_thread():
+            signal.raise_signal(signal.SIGINT)
+            while True:
+                pass
+
+        with workflow("f") as flow:
+            Task("strikes", strikes_its_own_thread)
+        with pytest.raises(KeyboardInterrupt):
+            flow.run()
+        assert words(flow.last_run) == {"strikes": "cancelled"}
 
     def test_coroutines_are_cancelled(self):
         async def forever():

@@ -49,7 +49,7 @@ class ThreadBackend:
         self._bell: SimpleQueue[bool] = SimpleQueue()
         self._is_ringing = False
         self._threads: list[threading.Thread] = []
-        self._busy: dict[int, Call] = {}
+        self._busy: dict[int, Call | None] = {}
         self._deliver: Callable[[Outcome], None] = lambda _: None
 
     def open(self, deliver: Callable[[Outcome], None]) -> None:
@@ -59,7 +59,8 @@ class ThreadBackend:
     def submit(self, call: Call) -> None:
         """Queue a call, for a thread that is idle or a new one."""
         self._calls.append(call)
-        if len(self._threads) < self.slots:
+        idle = len(self._threads) - len(self._busy)
+        if len(self._calls) > idle and len(self._threads) < self.slots:
             name = f"graflow-{len(self._threads) + 1}"
             thread = threading.Thread(target=self._work, name=name, daemon=True)
             self._threads.append(thread)
@@ -76,8 +77,9 @@ class ThreadBackend:
 
     def interrupt(self) -> None:
         """Raise `TaskCancelled` in every thread that is in a call; a C call has to return first."""
-        for ident in list(self._busy):
-            raise_in_thread(ident, TaskCancelled)
+        for ident, call in list(self._busy.items()):
+            if call is not None:
+                raise_in_thread(ident, TaskCancelled)
 
     def close(self) -> None:
         """Let idle threads end, and busy ones after their call."""
@@ -92,25 +94,26 @@ class ThreadBackend:
             self._bell.put(True)
 
     def _work(self) -> None:
-        try:
+        ident = threading.get_ident()
+        with suppress(TaskCancelled):  # struck between two calls: the run is over
             while self._bell.get():
+                self._busy[ident] = None  # before taking a call: who looks idle is counted on for the next
                 self._is_ringing = False  # before looking, so that what comes now rings again
                 while self._calls:
-                    self._make_next()
-        except TaskCancelled:  # struck between two calls: the run is over
-            self._busy.pop(threading.get_ident(), None)
+                    self._make_next(ident)
+                self._busy.pop(ident)
+        self._busy.pop(ident, None)
 
-    def _make_next(self) -> None:
+    def _make_next(self, ident: int) -> None:
         try:
             call = self._calls.popleft()
         except IndexError:  # another thread was faster
             return
         if self._calls:
             self._ring()
-        ident = threading.get_ident()
         self._busy[ident] = call
         outcome = call.run()
-        self._busy.pop(ident, None)
+        self._busy[ident] = None
         self._deliver(outcome)
 
 

@@ -7,13 +7,16 @@ default, and for what is left the predecessors by position.
 from __future__ import annotations
 
 import inspect
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 from graflow_nb.core.errors import did_you_mean
+from graflow_nb.core.param import Param
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
+    from graflow_nb.core.call import Produced
     from graflow_nb.core.graph import TaskGraph
     from graflow_nb.core.task import Parameter, Task
 
@@ -44,6 +47,37 @@ class Gathered(NamedTuple):
 Source: TypeAlias = Injected | Constant | Upstream | Gathered
 
 
+def upstreams(source: Source) -> Sequence[Upstream]:
+    """Return what a source takes from other tasks."""
+    if type(source) is Upstream:
+        return (source,)
+    return [Upstream(task) for task in source.tasks] if type(source) is Gathered else ()
+
+
+class Behind(NamedTuple):
+    """Something that a task reads and that is no task's: plain code made it from a result of a task.
+
+    Attributes
+    ----------
+    name : str
+        What the task reads.
+    task : str
+        Whose result it was made from.
+    variable : str or None
+        Which variable of that task; None: its value.
+    seen : object
+        The fingerprint that this had then.
+    where : sequence of int
+        The numbers of the cells that made it, the first of them first.
+    """
+
+    name: str
+    task: str
+    variable: str | None
+    seen: Any
+    where: Sequence[int]
+
+
 class Binding(NamedTuple):
     """The sources of one task's arguments.
 
@@ -53,17 +87,18 @@ class Binding(NamedTuple):
         For the call, with the parameters' names.
     free : mapping of str to Upstream
         What the code reads by name from other tasks, without a parameter.
+    behind : sequence of Behind
+        What it reads that was made from results of tasks by the way.
     """
 
     positional: Sequence[tuple[str, Source]] = ()
     keyword: Sequence[tuple[str, Source]] = ()
     free: Mapping[str, Upstream] = {}
+    behind: Sequence[Behind] = ()
 
-    def sources(self) -> Iterable[tuple[str, Source]]:
+    def sources(self) -> Sequence[tuple[str, Source]]:
         """All sources, with the names they fill."""
-        yield from self.positional
-        yield from self.keyword
-        yield from self.free.items()
+        return [*self.positional, *self.keyword, *self.free.items()]
 
 
 class Missing(NamedTuple):
@@ -73,11 +108,22 @@ class Missing(NamedTuple):
     message: str
 
 
+Reads: TypeAlias = "tuple[Mapping[str, str], Collection[str]]"
+"""The names that a task's code reads: those that may be tasks, with the tasks' names, and all others."""
+READS_NOTHING: Reads = ({}, ())
+
+
 class Scope(Protocol):
     """The code round the tasks: where names that are not parameters come from (a notebook)."""
 
-    def reads(self, task: Task) -> tuple[Mapping[str, str], Collection[str]]:
-        """Return the names its code reads: those that may be tasks, with the tasks' names, and all others."""
+    def reads(self, task: Task) -> Reads:
+        """Return the names that its code reads."""
+
+    def made_from(self, task: Task, reads: Reads, graph: TaskGraph) -> Sequence[Behind]:
+        """Return what of it plain code made from results of this graph's tasks."""
+
+    def check(self, task: Task, behind: Sequence[Behind], inputs: Mapping[str, Produced], *, accept: bool) -> None:
+        """Raise `StaleInputError` if something was made from another result; not if that is accepted."""
 
     def enter(self, task: Task, values: Mapping[str, Any]) -> Callable[..., Any]:
         """Return the task's function with these names bound to these values."""
@@ -97,19 +143,26 @@ class Names:
         owner = self.variables.get(name)
         return Upstream(owner, name) if owner is not None and owner != reader else None
 
+    def locate(self, behind: Behind) -> Behind | None:
+        """Return `behind` with the task that makes its source now, or None if none does any more."""
+        task = self.tasks.get(behind.task)
+        if task is not None and (behind.variable is None or behind.variable in task.defines):
+            return behind
+        owner = self.variables.get(behind.variable) if behind.variable else None
+        return behind._replace(task=owner) if owner is not None else None
 
-def needs(task: Task, names: Names, scope: Scope | None) -> dict[str, Upstream]:
+
+def needs(task: Task, names: Names, reads: Reads) -> dict[str, Upstream]:
     """Return what a task takes from others by name: its required parameters and what its code reads."""
     found = {}
     for parameter in open_parameters(task):
         if parameter.is_required and (source := names.find(parameter.name, task.name)):
             found[parameter.name] = source
-    if scope is not None:
-        as_tasks, as_variables = scope.reads(task)
-        for name in (*as_tasks, *as_variables):
-            source = names.find(as_tasks.get(name, name), task.name)
-            if source and (source.variable is not None or name in as_tasks):
-                found.setdefault(name, source)
+    as_tasks, as_variables = reads
+    for name in (*as_tasks, *as_variables):
+        source = names.find(as_tasks.get(name, name), task.name)
+        if source and (source.variable is not None or name in as_tasks):
+            found.setdefault(name, source)
     return found
 
 
@@ -129,12 +182,27 @@ class Resolver:
     names : Names
     is_ancestor : callable
         Whether one task comes before another, by operators or names.
+    given : mapping of str
+        Values for a parameter of the workflow, or of any task.
+
+    Attributes
+    ----------
+    by_ancestry : set of str
+        The tasks for whose binding it mattered what comes before what in the whole graph.
     """
 
-    def __init__(self, graph: TaskGraph, names: Names, is_ancestor: Callable[[str, str], bool]) -> None:
+    def __init__(
+        self,
+        graph: TaskGraph,
+        names: Names,
+        is_ancestor: Callable[[str, str], bool],
+        given: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
         self._graph = graph
         self._names = names
         self._is_ancestor = is_ancestor
+        self._given = given
+        self.by_ancestry: set[str] = set()
 
     def bind(self, task: Task, taken: Mapping[str, Upstream]) -> Binding | Missing:
         """Return where a task's arguments come from; `taken` are the names it is known to depend on."""
@@ -156,32 +224,37 @@ class Resolver:
             sources.update(by_position)
         return _arrange(parameters, sources, taken)
 
-    def _by_name(
+    def _by_name(  # noqa: PLR0911 - a rule a line, the first that applies wins
         self, task: Task, parameter: Parameter, taken: Mapping[str, Upstream], *, is_first: bool
     ) -> Source | None:
         name = parameter.name
         if is_first and task.options.inject_context:
             return Injected()
         if name in task.options.bound:
-            return Constant(task.options.bound[name])
+            is_given = isinstance(task, Param) and task.name in self._given
+            return Constant(self._given[task.name] if is_given else task.options.bound[name])
+        if name in self._given and name not in self._names.tasks:
+            return Constant(self._given[name])
         if name in taken:
             return taken[name]
-        if parameter.is_required or parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+        if parameter.is_required or parameter.kind is _VAR_POSITIONAL:
             return None
         source = self._names.find(name, task.name)
-        if source and self._is_ancestor(source.task, task.name):
-            return source
+        if source is not None:
+            self.by_ancestry.add(task.name)
+            if self._is_ancestor(source.task, task.name):
+                return source
         return Constant(parameter.default)
 
     def _by_position(
         self, task: Task, left: list[Parameter], sources: Mapping[str, Source]
     ) -> dict[str, Source] | Missing:
-        befores = list(self._graph.predecessors(task.name))
+        befores: Sequence[str] = self._graph.predecessors(task.name)
         if sources:
             used = {source.task for source in sources.values() if isinstance(source, Upstream)}
             befores = [name for name in befores if name not in used]
         rest: dict[str, Source] = {}
-        takes_rest = left[-1].kind is inspect.Parameter.VAR_POSITIONAL
+        takes_rest = left[-1].kind is _VAR_POSITIONAL
         if len(befores) > 1 and not (takes_rest and len(left) == 1):
             befores = self._in_one_order(task.name, befores)
         if takes_rest:
@@ -193,7 +266,7 @@ class Resolver:
             return {left[0].name: Gathered(tuple(befores))} | rest
         return self._missing(task, left)
 
-    def _in_one_order(self, name: str, befores: list[str]) -> list[str]:
+    def _in_one_order(self, name: str, befores: Sequence[str]) -> Sequence[str]:
         """Return predecessors in the order of the one operator that wired them all; none if several did."""
         joins = self._graph.joins(name)
         if len(joins) == 1:
@@ -224,18 +297,21 @@ def _arrange(
 ) -> Binding:
     positional: list[tuple[str, Source]] = []
     keyword: list[tuple[str, Source]] = []
-    for parameter in parameters:
-        item = (parameter.name, sources[parameter.name])
-        if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
-            keyword.append(item)
-        elif parameter.kind is inspect.Parameter.VAR_POSITIONAL:
-            several = sources[parameter.name]
-            tasks = several.tasks if isinstance(several, Gathered) else ()
-            positional.extend((f"*{parameter.name}", Upstream(task)) for task in tasks)
+    for name, kind, _ in parameters:
+        source = sources[name]
+        if kind is _KEYWORD_ONLY:
+            keyword.append((name, source))
+        elif kind is _VAR_POSITIONAL:
+            tasks = source.tasks if isinstance(source, Gathered) else ()
+            positional += [(f"*{name}", Upstream(task)) for task in tasks]
         else:
-            positional.append(item)
-    free = {name: source for name, source in taken.items() if name not in sources}
+            positional.append((name, source))
+    free = {name: source for name, source in taken.items() if name not in sources} if taken else taken
     return Binding(positional, keyword, free)
+
+
+_KEYWORD_ONLY = inspect.Parameter.KEYWORD_ONLY
+_VAR_POSITIONAL = inspect.Parameter.VAR_POSITIONAL
 
 
 def _listed(names: Sequence[str]) -> str:

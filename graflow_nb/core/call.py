@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from asyncio import CancelledError
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from graflow_nb.core.errors import NoResultError, TaskCancelled
@@ -21,50 +22,81 @@ if TYPE_CHECKING:
 
 
 class Produced:
-    """What a task made.
+    """What a task made: its result, and the variables it defines.
 
-    Attributes
+    Parameters
     ----------
     task_name : str
-    value : object
-        Its result.
-    variables : mapping of str to object
-        The variables it defines.
+    values : mapping of (str or None) to object
+        The variables by name, and the result under None; those that are at hand.
     prints : mapping of (str or None) to object
-        The fingerprint of each variable, and under None of the value; the cache's own.
+        The fingerprint of each variable that there is, and of the result; the cache's own.
+    load : callable, optional
+        Fetches a value that is not at hand, by its name; only a reused result has it.
     """
 
-    __slots__ = ("prints", "task_name", "value", "variables")
+    __slots__ = ("_load", "_values", "prints", "task_name")
 
     def __init__(
-        self, task_name: str, value: Any, variables: Mapping[str, Any], prints: Mapping[str | None, Any]
+        self,
+        task_name: str,
+        values: Mapping[str | None, Any],
+        prints: Mapping[str | None, Any] = MappingProxyType({}),
+        load: Callable[[str | None], Any] | None = None,
     ) -> None:
         self.task_name = task_name
-        self.value = value
-        self.variables = variables
         self.prints = prints
+        self._values = values
+        self._load = load
+
+    @property
+    def at_hand(self) -> Mapping[str | None, Any]:
+        """The values that are at hand."""
+        return self._values
+
+    @property
+    def is_reused(self) -> bool:
+        """Whether an earlier run made it, or somebody spoiled it: a value may have to be fetched."""
+        return self._load is not None
+
+    @property
+    def value(self) -> Any:
+        """The result; raises as `get` does."""
+        return self.get(None)
+
+    @property
+    def variables(self) -> list[str]:
+        """The names of the variables that there are."""
+        return [name for name in (self.prints or self._values) if name is not None]
 
     def get(self, variable: str | None) -> Any:
-        """Return a variable, or the value for None.
+        """Return a variable, or the result for None.
 
         Raises
         ------
         NoResultError
             If the task did not assign the variable.
+        LostError
+            If the value is no longer there.
         """
-        if variable is None:
-            return self.value
-        self._check(variable)
-        return self.variables[variable]
+        if variable in self._values:
+            return self._values[variable]
+        if self._load is None or variable not in self.prints:
+            raise NoResultError(f"task {self.task_name!r} did not assign {variable!r} in its last run")
+        value = self._load(variable)
+        self._values = {**self._values, variable: value}
+        return value
 
     def print_of(self, variable: str | None) -> Any:
-        """Return the fingerprint of a variable, or of the value for None; raises as `get` does."""
-        self._check(variable)
-        return self.prints[variable]
+        """Return the fingerprint of a variable, or of the result for None; raises as `get` does."""
+        try:
+            return self.prints[variable]
+        except KeyError:
+            raise NoResultError(f"task {self.task_name!r} did not assign {variable!r} in its last run") from None
 
-    def _check(self, variable: str | None) -> None:
-        if variable is not None and variable not in self.variables:
-            raise NoResultError(f"task {self.task_name!r} did not assign {variable!r} in its last run")
+    def spoil(self, load: Callable[[str | None], Any]) -> None:
+        """Let go of the values, which somebody changed in place; `load` fetches them as they were made."""
+        self._values, self._load = {}, load
 
 
 class Outcome:
@@ -73,8 +105,10 @@ class Outcome:
     Attributes
     ----------
     name : str
-    value, variables
-        As in `Produced`.
+    value : object
+        What it returned.
+    variables : mapping of str to object
+        The variables it defined.
     error : BaseException or None
     outputs : sequence of dict
         What it printed and displayed, as nbformat outputs.
@@ -85,13 +119,13 @@ class Outcome:
     worker : str
     prints : mapping
         As in `Produced`.
-    spoiled : sequence of str
-        Why the result must not be reused, if so.
+    kept : object
+        What the cache noted where the call was made; its own.
     """
 
     __slots__ = (
-        "ended", "error", "name", "next_tasks", "outputs", "prints", "spoiled", "started", "value",
-        "variables", "worker",
+        "ended", "error", "kept", "name", "next_tasks", "outputs", "prints", "started", "value", "variables",
+        "worker",
     )  # fmt: skip
 
     def __init__(self, name: str) -> None:
@@ -102,13 +136,15 @@ class Outcome:
         self.outputs: Sequence[dict[str, Any]] = ()
         self.next_tasks: Sequence[Task] = ()
         self.prints: dict[str | None, Any] = {}
-        self.spoiled: Sequence[str] = ()
+        self.kept: Any = None
         self.worker = ""
         self.started = self.ended = time.perf_counter()
 
     def produced(self) -> Produced:
         """Return what the call made, without how."""
-        return Produced(self.name, self.value, self.variables, self.prints)
+        values: dict[str | None, Any] = {None: self.value}
+        values.update(self.variables)
+        return Produced(self.name, values, self.prints)
 
 
 class Around(Protocol):

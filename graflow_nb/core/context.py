@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Mapping
 
+    from numpy.random import Generator
+
     from graflow_nb.core.run import TaskRecord
 
 
@@ -28,9 +30,13 @@ class TaskContext:
     volatile : dict
         The names of what was used here that is another in each run: a result that may depend on it is not
         reused.
+    used_seed : bool
+        Whether it drew numbers made from the workflow's seed.
     """
 
-    __slots__ = ("_cancelled", "_records", "_run_id", "next_tasks", "task_name", "volatile")
+    __slots__ = (
+        "_cancelled", "_records", "_rng", "_run_id", "_seed", "next_tasks", "task_name", "used_seed", "volatile",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -38,6 +44,7 @@ class TaskContext:
         run_id: str,
         cancelled: threading.Event,
         records: Mapping[str, TaskRecord] = MappingProxyType({}),
+        seed: int | None = None,
     ) -> None:
         self.task_name = task_name
         self.next_tasks: list[Task] = []
@@ -45,6 +52,9 @@ class TaskContext:
         self._records = records
         self._run_id = run_id
         self._cancelled = cancelled
+        self._seed = seed
+        self._rng: Generator | None = None
+        self.used_seed = False
 
     @property
     def run_id(self) -> str:
@@ -61,6 +71,35 @@ class TaskContext:
     def cancelled(self) -> bool:
         """Whether the run was cancelled; a long loop looks here and ends early."""
         return self._cancelled.is_set()
+
+    @property
+    def rng(self) -> Generator:
+        """Random numbers of this task's own: a `numpy.random.Generator`.
+
+        Made from the workflow's seed and the task's name, so they are the same in each run, in any order and
+        anywhere. Without a seed they differ each time, and the result is not reused.
+
+        Examples
+        --------
+        >>> from graflow_nb import context, task, workflow
+        >>> with workflow("example", seed=1) as flow:
+        ...     @task
+        ...     def draw():
+        ...         return context.rng.random()
+        >>> flow.execute() == flow.execute()
+        True
+        """
+        if self._rng is None:
+            import numpy as np
+
+            if self._seed is None:
+                self.volatile["rng (the workflow has no seed)"] = None
+                self._rng = np.random.default_rng()
+            else:
+                self.used_seed = True
+                words = [self._seed % 2**64, *self.task_name.encode()]
+                self._rng = np.random.default_rng(np.random.SeedSequence(words))
+        return self._rng
 
     def is_beside(self, task: Task) -> bool:
         """Whether a task takes part in the same run as this one."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from graflow_nb.core.backend import make_here
 from graflow_nb.core.call import Call, Outcome
 from graflow_nb.core.errors import TaskCancelled
+from graflow_nb.core.inherit import close_inheritance, open_inheritance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +25,11 @@ ASK: Final = 0.15
 """Seconds that a cancelled task has to stop by itself, before it is broken off."""
 BREAK: Final = 0.8
 """Seconds after which a cancelled task that cannot be broken off is given up."""
+
+
+WAKE: Final = 0.25
+"""Seconds after which a waiting thread looks up. An interrupt that strikes just before it falls asleep does not
+wake it (and on Windows none does): without this, such an interrupt would count only once some task has ended."""
 
 
 class _Cancel:
@@ -93,7 +99,8 @@ def drive(runner: Runner, places: Mapping[str, Backend]) -> None:
     with _interrupts(lambda: control.interrupted(inbox.put)), _opened(runner, places, inbox.put):
         while runner.is_active:
             try:
-                messages = [inbox.get(timeout=control.left())]
+                left = control.left()
+                messages = [inbox.get(timeout=WAKE if left is None else min(left, WAKE))]
                 while not inbox.empty():
                     messages.append(inbox.get_nowait())
             except Empty:
@@ -136,10 +143,12 @@ def _opened(runner: Runner, places: Mapping[str, Backend], deliver: Callable[[_M
     runner.run.canceller = lambda: deliver(_CANCEL)
     for backend in places.values():
         backend.open(deliver)
+    open_inheritance()
     try:
         runner.start()
         yield
     finally:
+        close_inheritance()
         for backend in places.values():
             backend.close()
         runner.finish()

@@ -13,6 +13,8 @@
     ├── MissingArgumentError
     ├── NoContextError
     ├── NoResultError
+    │   └── LostError
+    ├── StaleInputError
     ├── TaskDefinitionError
     └── TaskError
     TaskCancelled (a BaseException: code that catches Exception must not swallow it)
@@ -69,6 +71,25 @@ class NoContextError(GraflowError):
 
 class NoResultError(GraflowError):
     """A task has no result yet."""
+
+
+class LostError(NoResultError):
+    """A result that was kept can no longer be had: its task has to run again.
+
+    Attributes
+    ----------
+    task_name : str
+    why : str
+    """
+
+    def __init__(self, task_name: str, why: str) -> None:
+        super().__init__(f"the result of task {task_name!r} is not there any more ({why}). Force it to run again.")
+        self.task_name = task_name
+        self.why = why
+
+
+class StaleInputError(GraflowError):
+    """A task reads what plain code made from a result of a task that is not as it was then."""
 
 
 class TaskDefinitionError(GraflowError):

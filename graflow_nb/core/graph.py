@@ -44,6 +44,8 @@ class TaskGraph:
     ----------
     journal : Journal or None
         Told of everything that is written.
+    version : int
+        Counts what is added, wired, unwired and removed: while it stands, the graph does.
 
     Examples
     --------
@@ -57,6 +59,7 @@ class TaskGraph:
 
     def __init__(self) -> None:
         self.journal: Journal | None = None
+        self.version = 0
         self._tasks: dict[str, Task] = {}
         self._joins: dict[str, dict[tuple[str, ...], None]] = {}
         self._successors: dict[str, dict[str, None]] = {}
@@ -110,7 +113,7 @@ class TaskGraph:
     def joins(self, name: str) -> Sequence[tuple[str, ...]]:
         """Return the joins of `name`: for each operator that wired it, what it wired, in its order."""
         joins = tuple(self._joins.get(name, ()))
-        if not self._removed:
+        if not self._removed or not joins:
             return joins
         present = (tuple(before for before in join if before not in self._removed) for join in joins)
         return tuple(join for join in present if join)
@@ -133,6 +136,7 @@ class TaskGraph:
         if is_new:
             if present is not None and present.record is not None and present.record.status.is_success:
                 task.record = present.record  # its last result, until it runs again
+            self.version += 1
             self._tasks[task.name] = task
             self._came_back |= task.name in self._removed
             self._removed.discard(task.name)
@@ -177,6 +181,7 @@ class TaskGraph:
     def restore(self, join: Join) -> None:
         """Add a join between tasks that are there and known to stay acyclic."""
         after, befores = join
+        self.version += 1
         self._joins.setdefault(after, {})[befores] = None
         for before in befores:
             self._successors.setdefault(before, {})[after] = None
@@ -186,6 +191,7 @@ class TaskGraph:
     def unwire(self, join: Join) -> None:
         """Take a join away, and with it the edges that no other join has."""
         after, befores = join
+        self.version += 1
         self._joins.get(after, {}).pop(befores, None)
         still = {before for join in self._joins.get(after, ()) for before in join}
         for before in befores:
@@ -201,6 +207,7 @@ class TaskGraph:
             If there is no such task.
         """
         task = self[name]
+        self.version += 1
         del self._tasks[name]
         self._removed.add(name)
         return task

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from graphlib import CycleError as GraphlibCycleError
 from graphlib import TopologicalSorter
-from typing import TYPE_CHECKING
+from operator import attrgetter, is_
+from typing import TYPE_CHECKING, Any
 
-from graflow_nb.core.arguments import Binding, Missing, Names, Resolver, needs
-from graflow_nb.core.errors import CycleError, MissingArgumentError
+from graflow_nb.core.arguments import READS_NOTHING, Binding, Missing, Names, Resolver, needs
+from graflow_nb.core.errors import CycleError, MissingArgumentError, UnknownTaskError, did_you_mean
+from graflow_nb.core.param import Param
 from graflow_nb.core.scheduler import Scheduler
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from graflow_nb.core.arguments import Scope, Upstream
+    from graflow_nb.core.arguments import Behind, Reads, Scope, Upstream
     from graflow_nb.core.graph import TaskGraph
     from graflow_nb.core.task import Task
 
@@ -26,6 +28,15 @@ class Plan:
     graph : TaskGraph
     scope : Scope, optional
         Where names that are no parameters come from.
+    given : mapping of str, optional
+        Values of parameters that are not to come from the graph.
+    earlier : Plan, optional
+        Of the same graph as it was, without scope and given values: what still holds of it is taken over.
+
+    Raises
+    ------
+    UnknownTaskError
+        If nothing takes what is given.
 
     Attributes
     ----------
@@ -40,20 +51,44 @@ class Plan:
         The tasks that cannot run, because a parameter has nothing to fill it.
     notes : list of str
         What the reader should be told.
+    basis : Basis
+        What it was made from.
     """
 
-    def __init__(self, graph: TaskGraph, scope: Scope | None = None) -> None:
+    def __init__(
+        self,
+        graph: TaskGraph,
+        scope: Scope | None = None,
+        given: Mapping[str, Any] | None = None,
+        *,
+        earlier: Plan | None = None,
+    ) -> None:
         self.tasks: Mapping[str, Task] = dict(graph.nodes)
         self.notes: list[str] = []
         self.inferred: set[tuple[str, str]] = set()
         self.bindings: dict[str, Binding] = {}
         self.missing: dict[str, Missing] = {}
-        self.parents: dict[str, Sequence[str]] = {name: graph.predecessors(name) for name in self.tasks}
+        self.basis = Basis(graph)
+        self.parents: dict[str, Sequence[str]] = {
+            name: joins[0] if len(joins) == 1 else graph.predecessors(name)
+            for name, joins in self.basis.joins.items()
+        }
         self._children: dict[str, list[str]] | None = None
         names = Names(graph)
-        taken = {name: needs(task, names, scope) for name, task in self.tasks.items()}
+        reads = {name: scope.reads(task) if scope else READS_NOTHING for name, task in self.tasks.items()}
+        taken = {name: needs(task, names, reads[name]) for name, task in self.tasks.items()}
+        self._behind: dict[str, list[Behind]] = _behind(graph, names, scope, reads, taken) if scope else {}
         self._infer(taken, may_be_cyclic=graph.may_be_cyclic)
-        self._bind(Resolver(graph, names, self._is_ancestor), taken)
+        resolver = Resolver(graph, names, self._is_ancestor, _taken_by_somebody(self.tasks, given or {}))
+        self.basis.complete(names.variables, taken, resolver.by_ancestry)
+        if earlier is not None:
+            known = [name for name in self.basis.alike(earlier.basis) if name in earlier.bindings]
+            self.bindings = {name: earlier.bindings[name] for name in known}
+        self._bind(resolver, taken)
+
+    def holds(self, graph: TaskGraph) -> bool:
+        """Whether a plan made of the graph now would be the same; if this has neither scope nor given values."""
+        return self.basis.holds(graph)
 
     @property
     def children(self) -> Mapping[str, list[str]]:
@@ -129,7 +164,7 @@ class Plan:
         wanted = [
             (source.task, name)
             for name, sources in taken.items()
-            for source in sources.values()
+            for source in (*sources.values(), *self._behind.get(name, ()))
             if source.task not in self.parents[name]
         ]
         if not wanted and not may_be_cyclic:
@@ -161,14 +196,113 @@ class Plan:
                 f"{after!r} reads {name!r}, but does not get it from task {before!r}, which runs after it: "
                 f"that would close a cycle. Rename one of the two if it is something else."
             )
+        for made in [made for made in self._behind.get(after, ()) if made.task == before]:
+            self._behind[after].remove(made)
+            self.notes.append(
+                f"{after!r} reads {made.name!r}, which plain code made from a result of task {before!r}. That "
+                f"does not run before {after!r}, so {made.name!r} is taken as it is, and not checked."
+            )
 
     def _bind(self, resolver: Resolver, taken: Mapping[str, dict[str, Upstream]]) -> None:
         for name, task in self.tasks.items():
+            if name in self.bindings:
+                continue
             found = resolver.bind(task, taken[name])
             if isinstance(found, Missing):
                 self.missing[name] = found
             else:
-                self.bindings[name] = found
+                behind = self._behind.get(name)
+                self.bindings[name] = found._replace(behind=behind) if behind else found
+
+
+class Basis:
+    """What a plan without a scope was made from, to see what of it holds when the graph has changed.
+
+    Tasks and joins are told by identity or are texts. Values that are bound are told by identity, never by
+    equality: ``1 == True``, and what an array answers is no yes or no.
+    """
+
+    def __init__(self, graph: TaskGraph) -> None:
+        self._version = graph.version
+        self._tasks = dict(graph.nodes)
+        self._options = [task.options for task in self._tasks.values()]
+        self._defines = [task.defines for task in self._tasks.values()]
+        self._bound = {name: dict(task.options.bound) for name, task in self._tasks.items() if task.options.bound}
+        self.joins = {name: graph.joins(name) for name in self._tasks}
+
+    def complete(
+        self,
+        variables: Mapping[str, str],
+        taken: Mapping[str, Mapping[str, Upstream]],
+        by_ancestry: Collection[str],
+    ) -> None:
+        """Add who defines which variable, what is taken by name, and what `Resolver` says."""
+        self._variables, self._taken, self._by_ancestry = variables, taken, by_ancestry
+
+    def holds(self, graph: TaskGraph) -> bool:
+        """Whether it is still so."""
+        tasks = self._tasks.values()
+        return (
+            graph.version == self._version
+            and all(map(is_, map(_options_of, tasks), self._options))
+            and all(map(is_, map(_defines_of, tasks), self._defines))
+            and all(_are_same(bound, self._tasks[name].options.bound) for name, bound in self._bound.items())
+        )
+
+    def alike(self, earlier: Basis) -> list[str]:
+        """Return the tasks whose binding must be the same as when that was so.
+
+        A binding is made of the task, its options, its joins, what it takes by name, and for a default of what
+        its name means and comes after: where the latter mattered, or names mean something else now, it is not.
+        """
+        if self._tasks.keys() != earlier._tasks.keys() or self._variables != earlier._variables:
+            return []
+        before = dict(zip(earlier._tasks, zip(earlier._options, earlier._defines, strict=True), strict=True))
+        now = zip(self._tasks.items(), self._options, self._defines, strict=True)
+        return [
+            name
+            for (name, task), options, defines in now
+            if task is earlier._tasks[name]
+            and options is before[name][0]
+            and defines is before[name][1]
+            and self.joins[name] == earlier.joins[name]
+            and self._taken[name] == earlier._taken[name]
+            and name not in earlier._by_ancestry
+            and (not options.bound or _are_same(earlier._bound[name], options.bound))
+        ]
+
+
+_options_of, _defines_of = attrgetter("options"), attrgetter("defines")
+
+
+def _are_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return [*one] == [*other] and all(map(is_, one.values(), other.values()))
+
+
+def _taken_by_somebody(tasks: Mapping[str, Task], given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return `given`, if each of it is a parameter of the workflow or of one of its tasks."""
+    known = {p.name for task in tasks.values() for p in task.parameters} if given else set()
+    known |= {name for name, task in tasks.items() if isinstance(task, Param)}
+    for name in given:
+        if name not in known:
+            raise UnknownTaskError(f"nothing takes a parameter {name!r}. {did_you_mean(name, sorted(known))}")
+    return given
+
+
+def _behind(
+    graph: TaskGraph,
+    names: Names,
+    scope: Scope,
+    reads: Mapping[str, Reads],
+    taken: Mapping[str, Mapping[str, Upstream]],
+) -> dict[str, list[Behind]]:
+    """Return what each task reads that plain code made from another task's result."""
+    found = {}
+    for name, task in names.tasks.items():
+        made = [names.locate(b) for b in scope.made_from(task, reads[name], graph) if b.name not in taken[name]]
+        if there := [behind for behind in made if behind is not None]:
+            found[name] = there
+    return found
 
 
 def _reach(names: Iterable[str], neighbours: Mapping[str, Sequence[str]]) -> set[str]:

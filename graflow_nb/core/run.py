@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 import time
 import uuid
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from graflow_nb.core.errors import TaskError, describe
+from graflow_nb.core.errors import LostError, TaskError, describe
 from graflow_nb.core.status import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from graflow_nb.core.call import Produced
     from graflow_nb.core.task import Task
@@ -59,6 +60,31 @@ class TaskRecord:
         self.reasons: Sequence[Any] = ()
 
 
+class Results(Mapping[str, Any]):
+    """The results of a run by task name; each is fetched when it is asked for."""
+
+    def __init__(self, produced: dict[str, Produced]) -> None:
+        self._produced = produced
+
+    def __getitem__(self, name: str) -> Any:
+        return self._produced[name].value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._produced)
+
+    def __len__(self) -> int:
+        return len(self._produced)
+
+    def __repr__(self) -> str:
+        return f"{{{', '.join(f'{name!r}: {self._shown(name)}' for name in self)}}}"
+
+    def _shown(self, name: str) -> str:
+        try:
+            return repr(self[name])
+        except LostError as error:
+            return f"<not there any more: {error.why}>"
+
+
 class Run:
     """A run of a workflow, while it goes on and afterwards.
 
@@ -80,6 +106,8 @@ class Run:
         Set when the listeners have been told that the run started.
     is_captured : bool
         Whether its tasks' outputs are kept apart; else prints go through.
+    is_trial : bool
+        Whether it leaves no trace: what its tasks made before stays their last result.
     stopped : str
         Why it ended before everything was done, if `max_steps` was too few.
     stuck : list of str
@@ -97,6 +125,7 @@ class Run:
         self.stopped = ""
         self.stuck: list[str] = []
         self.is_captured = False
+        self.is_trial = False
         self.was_cancelled = False
         self.started_at = time.time()
         self.started = time.perf_counter()
@@ -111,9 +140,9 @@ class Run:
         return {name: record.status for name, record in self.records.items()}
 
     @property
-    def results(self) -> dict[str, Any]:
-        """The results there are."""
-        return {n: r.produced.value for n, r in self.records.items() if r.produced is not None}
+    def results(self) -> Mapping[str, Any]:
+        """The results there are; one that comes from disk is loaded when it is asked for."""
+        return Results({n: r.produced for n, r in self.records.items() if r.produced is not None})
 
     @property
     def errors(self) -> dict[str, BaseException]:
@@ -161,8 +190,8 @@ class Run:
         """Start nothing more, and stop what runs. Returns at once; `wait` waits for the end."""
         self.canceller()
 
-    def raise_first_error(self) -> None:
-        """Raise the first failed task's error, if one failed.
+    def raise_first_error(self) -> Run:
+        """Raise the first failed task's error, if one failed; else return the run itself.
 
         Raises
         ------
@@ -173,10 +202,14 @@ class Run:
         for record in sorted(failed, key=lambda r: (r.started or 0.0) + (r.seconds or 0.0))[:1]:
             assert record.error is not None
             raise TaskError(record.task.name, record.error)
+        return self
 
     def finish(self) -> None:
         """Close the run: what finished is each task's last result from now on."""
         self.seconds = time.perf_counter() - self.started
+        if self.is_trial:
+            self._finished.set()
+            return
         for record in self.records.values():
             if record.status.is_final:
                 record.task.record = record

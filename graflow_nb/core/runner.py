@@ -12,15 +12,17 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from graflow_nb.core.arguments import Binding, Constant, Gathered, Injected, Missing, Upstream
+from graflow_nb.core.arguments import Binding, Constant, Gathered, Injected, Missing, Upstream, upstreams
 from graflow_nb.core.call import Call
 from graflow_nb.core.context import TaskContext
-from graflow_nb.core.errors import MissingArgumentError, TaskCancelled, describe
+from graflow_nb.core.errors import MissingArgumentError, TaskCancelled, TaskDefinitionError, describe
 from graflow_nb.core.events import RunFinished, RunStarted, TaskAdded, TaskFinished, TaskStarted
 from graflow_nb.core.graph import TaskGraph
+from graflow_nb.core.place import Place
 from graflow_nb.core.plan import Plan
 from graflow_nb.core.run import TaskRecord
 from graflow_nb.core.scheduler import Scheduler
+from graflow_nb.core.settings import Recorded, Withdrawn
 from graflow_nb.core.status import Status
 
 if TYPE_CHECKING:
@@ -35,35 +37,6 @@ if TYPE_CHECKING:
     from graflow_nb.core.task import Task
 
 _log = logging.getLogger("graflow_nb")
-_AHEAD = 4
-"""How many calls a slot are handed out while calls are short."""
-_SHORT = 0.001  # seconds
-
-
-class Place:
-    """A backend, and what waits for one of its slots."""
-
-    __slots__ = ("_limit", "backend", "out", "queue")
-
-    def __init__(self, backend: Backend) -> None:
-        self.backend = backend
-        self.queue: deque[str] = deque()
-        self.out = 0
-        self._limit = backend.slots
-
-    @property
-    def has_room(self) -> bool:
-        """Whether the backend takes another call."""
-        return self.out < self._limit
-
-    def came_back(self, seconds: float) -> None:
-        """Count a call that is done.
-
-        While calls are short, more than can run are handed out, so that a worker need not wait for this
-        thread between two of them: that would cost more than the calls themselves.
-        """
-        self.out -= 1
-        self._limit = self.backend.slots * (_AHEAD if seconds < _SHORT else 1)
 
 
 class Runner:
@@ -96,17 +69,20 @@ class Runner:
         names = [name for name in plan.tasks if name in run.records]
         parents = {n: [b for b in plan.parents[n] if b in run.records] for n in names}
         run.edges = [(before, after) for after in names for before in parents[after]]
-        run.inferred = plan.inferred
+        run.inferred = set(plan.inferred)
         run.is_captured = bool(settings.around)
         self._scheduler = Scheduler(parents)
         self._places = {word: Place(backend) for word, backend in places.items()}
         self._cancelled = threading.Event()
         self._variables = contextvars.copy_context()
-        self._around = (*settings.around, settings.cache.around) if settings.cache else settings.around
+        self._reuse = settings.cache.begin(run.records, seed=settings.seed) if settings.cache else None
+        self._around = (*settings.around, self._reuse.around) if self._reuse else settings.around
+        self._force: dict[str, Any] = dict.fromkeys(settings.force, True)
         self._keys: dict[str, Any] = {}
         self._steps = 0
         self._stopped = ""
         self._running: dict[str, Place] = {}
+        self._undecided: dict[str, None] = {}  # handed out by the scheduler, and not looked at yet
 
     @property
     def is_active(self) -> bool:
@@ -172,26 +148,42 @@ class Runner:
                     record.status = Status.WAITING
                 else:
                     self._end(record, Status.CANCELLED, f"not started: {self._stopped}")
+        if self._reuse is not None:
+            self.run.notes += self._reuse.close()
         self.run.finish()
         self._tell(RunFinished(self.run))
 
     def _advance(self) -> None:
         while not self._stopped:
-            ready = self._scheduler.get_ready()
-            reused = [name for name in ready if self._decide(name)]
+            went_on = self._decide_all()
             for place in self._places.values():
                 while place.queue and place.has_room and not self._stopped:
-                    self._submit(place.queue.popleft(), place)
-            if not reused:
+                    name = place.queue.popleft()
+                    if self._reopens(name):
+                        went_on = True
+                    else:
+                        self._submit(name, place)
+            if not went_on:
                 return
 
+    def _decide_all(self) -> bool:
+        """Decide on everything that is ready; return whether that made other tasks ready."""
+        self._undecided = dict.fromkeys(self._scheduler.get_ready())
+        went_on = False
+        while self._undecided:
+            name = next(iter(self._undecided))
+            del self._undecided[name]
+            went_on |= self._decide(name)
+        return went_on
+
     def _decide(self, name: str) -> bool:
-        """Reuse a task's result, or put it in the queue of its place; return whether it was reused."""
-        record, cache = self.run.records[name], self._settings.cache
-        binding = self._bindings[name]
-        if cache is not None and isinstance(binding, Binding):
+        """Reuse a task's result, or queue it; return whether that made other tasks ready."""
+        record, binding = self.run.records[name], self._bindings[name]
+        if isinstance(binding, Binding) and binding.behind and not self._is_current(record, binding):
+            return False
+        if self._reuse is not None and isinstance(binding, Binding):
             try:
-                decision = cache.decide(record.task, binding, self._made, force=self._settings.force.get(name))
+                decision = self._reuse.decide(record.task, binding, self._made, force=self._force.get(name))
             except Exception as error:
                 self._fail(record, error)
                 return False
@@ -203,6 +195,53 @@ class Runner:
         record.status = Status.READY
         self._places[_place(record.task)].queue.append(name)
         return False
+
+    def _reopens(self, name: str) -> bool:
+        """Let a task that must run wait until what it reads is made again; return whether that is needed."""
+        binding = self._bindings[name]
+        lost = self._lost(name, binding) if self._reuse is not None and isinstance(binding, Binding) else {}
+        if lost:
+            self._make_again(lost, name)
+        return bool(lost)
+
+    def _lost(self, reader: str, binding: Binding) -> dict[str, Any]:
+        """Return the tasks whose results a task that must run would read and cannot have, with the reasons."""
+        assert self._reuse is not None
+        lost = {}
+        for _, source in binding.sources():
+            for task, variable in upstreams(source):
+                if reason := self._reuse.missing(self._made[task], variable, reader):
+                    lost[task] = reason
+        return lost
+
+    def _make_again(self, lost: Mapping[str, Any], reader: str | None = None) -> None:
+        """Run tasks again; what was reused after them, or waits for a worker, is decided again, and the reader."""
+        queued = {name for place in self._places.values() for name in place.queue}
+
+        def waits_again(name: str) -> bool:
+            if name in {reader, *lost} or name in queued or name in self._undecided:
+                return True
+            return self.run.records[name].status is Status.CACHED
+
+        self._force |= lost
+        for name in self._scheduler.reopen(lost, waits_again):
+            record = self.run.records[name]
+            record.status, record.produced = Status.WAITING, None
+            self._undecided.pop(name, None)
+        for place in self._places.values():
+            waiting = [name for name in place.queue if self.run.records[name].status is Status.READY]
+            place.queue = deque(waiting)
+
+    def _is_current(self, record: TaskRecord, binding: Binding) -> bool:
+        """Fail a task that would read what plain code made from an older result; return whether it may go on."""
+        name, scope = record.task.name, self._settings.scope
+        try:
+            if scope is not None:
+                scope.check(record.task, binding.behind, self._made, accept=name in self._settings.accepted)
+        except Exception as error:
+            self._fail(record, error)
+            return False
+        return True
 
     def _submit(self, name: str, place: Place) -> None:
         if self._settings.max_steps is not None and self._steps >= self._settings.max_steps:
@@ -229,7 +268,7 @@ class Runner:
         binding = self._bindings[task.name]
         if isinstance(binding, Missing):  # only for a task that was born in the run
             raise MissingArgumentError(binding.message)
-        context = TaskContext(task.name, self.run.id, self._cancelled, self.run.records)
+        context = TaskContext(task.name, self.run.id, self._cancelled, self.run.records, self._settings.seed)
         args = [self._value(source, context) for _, source in binding.positional]
         kwargs = {name: self._value(source, context) for name, source in binding.keyword}
         fn = task.fn
@@ -237,6 +276,8 @@ class Runner:
             free = {name: self._value(source, context) for name, source in binding.free.items()}
             fn = self._settings.scope.enter(task, free)
         variables, key = self._variables.copy(), self._keys.get(task.name)
+        if self._reuse is not None:
+            self._reuse.hand_out(binding, key, self._made)
         return Call(task, fn, args, kwargs, context, variables, self._around, binding, self._made, key)
 
     def _value(self, source: Source, context: TaskContext) -> Any:
@@ -251,19 +292,51 @@ class Runner:
 
     def _take(self, outcome: Outcome) -> None:
         record = self.run.records[outcome.name]
+        if isinstance(outcome.error, Withdrawn):
+            record.status = Status.WAITING
+            if not self._stopped:
+                self._decide(outcome.name)
+            return
         record.started = outcome.started - self.run.started
         record.seconds = outcome.ended - outcome.started
         record.outputs, record.worker = outcome.outputs, outcome.worker
+        if outcome.error is None and (message := self._torn(outcome)):
+            outcome.error = TaskDefinitionError(message)
+        if self._reuse is not None:
+            kept = self._reuse.record(outcome, self._keys.get(outcome.name), self._made)
+        else:
+            kept = Recorded(outcome.produced())
+        record.note = "; ".join(kept.said)
         if outcome.error is None:
-            if self._settings.cache is not None:
-                record.note = "; ".join(self._settings.cache.record(outcome, self._keys[outcome.name]))
             if outcome.next_tasks:
                 self._born(outcome)
-            self._succeed(record, outcome.produced(), Status.SUCCEEDED)
+            self._succeed(record, kept.produced, Status.SUCCEEDED)
         elif isinstance(outcome.error, TaskCancelled) and self.is_cancelled:
             self._end(record, Status.CANCELLED, "cancelled while it ran")
         else:
             self._fail(record, outcome.error)
+        if kept.again and not self._stopped:
+            self._make_again(kept.again)
+
+    def _torn(self, outcome: Outcome) -> str:
+        """Return what is wrong if several tasks would take the items of one iterator."""
+        values: list[tuple[str | None, Any]] = [(None, outcome.value), *outcome.variables.items()]
+        for _, value in values:
+            if hasattr(type(value), "__next__"):
+                wanted = {Upstream(outcome.name, variable) for variable, other in values if other is value}
+                readers = [
+                    name
+                    for name, binding in self._bindings.items()
+                    if name in self.run.records and isinstance(binding, Binding)
+                    if any(not wanted.isdisjoint(upstreams(source)) for _, source in binding.sources())
+                ]
+                if len(readers) > 1:
+                    return (
+                        f"task {outcome.name!r} made a one-shot iterator ({type(value).__name__}), and "
+                        f"{' and '.join(map(repr, readers))} read it: each item would go to one of them only. "
+                        f"Return a list."
+                    )
+        return ""
 
     def _succeed(self, record: TaskRecord, produced: Produced, status: Status) -> None:
         name = record.task.name

@@ -6,7 +6,7 @@ import heapq
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 
 class Scheduler:
@@ -87,6 +87,48 @@ class Scheduler:
                 heapq.heappush(self._ready, self._rank[child])
             elif left is not None:
                 self._waiting[child] = left - 1
+
+    def reopen(self, names: Iterable[str], waits_again: Callable[[str], bool]) -> list[str]:
+        """Let tasks that are done run once more; what comes after them waits for them again.
+
+        Costs the edges of the whole graph: this is for what goes wrong.
+
+        Parameters
+        ----------
+        names : iterable of str
+            Some of them may be about to run anyway.
+        waits_again : callable
+            Whether a task after them that was handed out, or is done, is to wait and be handed out again.
+
+        Returns
+        -------
+        list of str
+            The tasks that are handed out again, these and others.
+        """
+        again = {name: None for name in names if name not in self._open}
+        waiting = list(names)
+        for before in waiting:  # grows as it goes
+            for child in self._children[before]:
+                if child not in self._waiting and child not in again and waits_again(child):
+                    if child not in self._open:
+                        waiting.append(child)
+                    again[child] = None
+        self._open |= again.keys()
+        for name in again:
+            self._waiting.setdefault(name, 0)
+        self._recount()
+        return list(again)
+
+    def _recount(self) -> None:
+        """Find out anew which tasks wait for how many, and which for none."""
+        ready = {self._names[rank] for rank in self._ready}
+        counts = dict.fromkeys((*self._waiting, *ready), 0)
+        for name in self._open:
+            for child in self._children[name]:
+                if child in counts:
+                    counts[child] += 1
+        self._waiting = {name: count for name, count in counts.items() if count}
+        self._ready = sorted(self._rank[name] for name, count in counts.items() if not count)
 
     def fail(self, name: str) -> list[str]:
         """Say that a task that was handed out failed; drop and return all that waited for it, in order."""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from graflow_nb.core.arguments import Gathered, Upstream
+from graflow_nb.core.arguments import upstreams
 from graflow_nb.core.errors import EmptyWorkflowError, NoResultError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from graflow_nb.core.arguments import Source
     from graflow_nb.core.call import Produced
     from graflow_nb.core.plan import Plan
 
@@ -71,7 +70,7 @@ def from_start(plan: Plan, start: str) -> tuple[list[str], dict[str, Produced]]:
 def _check_given(plan: Plan, names: Sequence[str], there: Collection[str], start: str) -> None:
     for name in names:
         for parameter, source in plan.bindings[name].sources():
-            for before in _tasks_of(source):
+            for before, _ in upstreams(source):
                 if before not in there:
                     raise NoResultError(
                         f"task {name!r} needs {parameter!r} from task {before!r}, which has no result yet "
@@ -82,11 +81,5 @@ def _check_given(plan: Plan, names: Sequence[str], there: Collection[str], start
 def _befores(plan: Plan, name: str) -> list[str]:
     """Return what a task waits for, and what it takes from further up (for a parameter with a default)."""
     sources = plan.bindings[name].sources() if name in plan.bindings else ()
-    taken = [before for _, source in sources for before in _tasks_of(source)]
+    taken = [before for _, source in sources for before, _ in upstreams(source)]
     return list(dict.fromkeys((*plan.parents[name], *taken)))
-
-
-def _tasks_of(source: Source) -> Sequence[str]:
-    if isinstance(source, Upstream):
-        return (source.task,)
-    return source.tasks if isinstance(source, Gathered) else ()

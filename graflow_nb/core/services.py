@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     import asyncio
@@ -42,12 +42,13 @@ class Services:
     scope: Scope | None = None
 
 
-_provide: Callable[[WorkflowContext], Services] | None = None
+Provide: TypeAlias = "Callable[[WorkflowContext], Services]"
+"""Makes the services of a new workflow."""
+
+_provide: Provide | None = None
 
 
-def set_services(
-    provide: Callable[[WorkflowContext], Services],
-) -> Callable[[WorkflowContext], Services] | None:
+def set_services(provide: Provide) -> Provide | None:
     """Say what new workflows are handed; return what was said before."""
     global _provide
     before, _provide = _provide, provide

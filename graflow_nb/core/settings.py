@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -39,24 +40,76 @@ class Decision(NamedTuple):
     key: Any = None
 
 
-class Cache(Protocol):
-    """Knows what need not run."""
+class Recorded(NamedTuple):
+    """What came of keeping an outcome.
+
+    Attributes
+    ----------
+    produced : Produced
+        What readers get.
+    said : sequence of str
+        What the user should be told of it.
+    again : mapping of str
+        Tasks that have to run again because it spoiled what they made, with the reasons.
+    """
+
+    produced: Produced
+    said: Sequence[str] = ()
+    again: Mapping[str, Any] = MappingProxyType({})
+
+
+class Withdrawn(Exception):  # noqa: N818 - nothing failed
+    """Raised round a call instead of making it: what it was handed was changed in place before it began."""
+
+
+class Reuse(Protocol):
+    """What need not run, in one run."""
 
     @property
     def around(self) -> Around:
         """What stands round each call for it."""
 
     def decide(self, task: Task, binding: Binding, inputs: Mapping[str, Produced], *, force: Any) -> Decision:
-        """Say whether a task's last result still holds, before it runs; not if there is a reason to `force` it."""
+        """Say whether a kept result still holds, before a task runs; not if there is a reason to `force` it."""
 
-    def record(self, outcome: Outcome, key: Any) -> Sequence[str]:
-        """Keep the outcome of a task that was decided on; return what should be said of it."""
+    def missing(self, produced: Produced, variable: str | None, reader: str) -> Any:
+        """Return why a task that must run cannot be handed a value, so that it has to be made again; or None."""
 
-    def to_force(self, plan: Plan, names: Sequence[str], force: Collection[str]) -> Mapping[str, Any]:
-        """Return `force` and what has to run again with it, each with the reason."""
+    def hand_out(self, binding: Binding, key: Any, made: Mapping[str, Produced]) -> None:
+        """Take note of the results that a call is about to be handed."""
 
-    def preview(self, plan: Plan, names: Iterable[str]) -> dict[str, Sequence[Any]]:
+    def record(self, outcome: Outcome, key: Any, made: Mapping[str, Produced]) -> Recorded:
+        """Keep what a task made; `made` are the results that others may be handed."""
+
+    def close(self) -> Sequence[str]:
+        """Say that the run is over; return what the user should be told."""
+
+
+class Cache(Protocol):
+    """Knows what need not run."""
+
+    def begin(self, names: Collection[str], *, seed: int | None) -> Reuse:
+        """Get ready for a run of these tasks."""
+
+    def preview(self, plan: Plan, names: Iterable[str], *, seed: int | None) -> dict[str, Sequence[Any]]:
         """Return the tasks that would run now, with the reasons."""
+
+    def why(self, plan: Plan, name: str, *, seed: int | None) -> Sequence[Any]:
+        """Return why a task would run now, or why it need not."""
+
+    def accept(self, plan: Plan, name: str, *, seed: int | None) -> None:
+        """Take a task's last result as one that still holds."""
+
+    def verification(self, names: Collection[str]) -> Verification:
+        """Return a cache that runs what it could reuse of these tasks, and compares."""
+
+
+class Verification(Cache, Protocol):
+    """A cache that runs what it could reuse, and keeps nothing."""
+
+    @property
+    def found(self) -> Mapping[str, Sequence[str]]:
+        """For each task that it ran, how its new result differs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +125,12 @@ class Settings:
     cache : Cache or None
         None: nothing is reused, nothing is kept.
     scope : Scope or None
-    force : mapping of str
-        Tasks that run even if their results could be reused, with the reasons.
+    force : collection of str
+        Tasks that run even if their results could be reused.
+    accepted : collection of str
+        Tasks that run even if what plain code made for them is out of date.
+    seed : int or None
+        What the tasks' random numbers are made from.
     fail_fast : bool
         After a failure nothing new starts.
     max_steps : int or None
@@ -84,6 +141,8 @@ class Settings:
     listeners: Sequence[Listener] = ()
     cache: Cache | None = None
     scope: Scope | None = None
-    force: Mapping[str, Any] = field(default_factory=dict)
+    force: Collection[str] = ()
+    accepted: Collection[str] = ()
+    seed: int | None = None
     fail_fast: bool = False
     max_steps: int | None = None

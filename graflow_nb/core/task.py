@@ -5,11 +5,12 @@ from __future__ import annotations
 import inspect
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from os import PathLike, fspath
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graflow_nb.core.compose import Composable
-from graflow_nb.core.errors import NoResultError, TaskDefinitionError, TaskError, did_you_mean
+from graflow_nb.core.errors import NoResultError, NoWorkflowError, TaskDefinitionError, TaskError, did_you_mean
 from graflow_nb.core.scope import current_workflow, running
 
 if TYPE_CHECKING:
@@ -50,6 +51,17 @@ class Options:
         The first parameter is the running task's `TaskContext`.
     cache : bool
         False: its result is never reused.
+    max_age : float or None
+        Seconds after which its result is no longer reused (it depends on the time, or the network).
+    version : object
+        Part of what its result depends on: raise it to have the task run again.
+    ignore : tuple of str
+        Parameters that do not matter: another value of them is no reason to run again.
+    inputs : tuple of str
+        Files, folders and patterns (``"data/*.csv"``) that it reads in a way that cannot be seen.
+    keep : bool
+        False: its result is let go of when nothing in the run needs it any more; it is made again when
+        something does.
     main_thread : bool
         It must run on the thread that runs the workflow (GUI toolkits, sqlite connections).
     bound : mapping
@@ -58,6 +70,11 @@ class Options:
 
     inject_context: bool = False
     cache: bool = True
+    max_age: float | None = None
+    version: Any = None
+    ignore: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    keep: bool = True
     main_thread: bool = False
     bound: Mapping[str, Any] = field(default_factory=dict)
 
@@ -79,7 +96,7 @@ class Task(Composable):
     defines : sequence of str
         Names of variables that other tasks may read beside its result.
     **options
-        As in `Options`: `inject_context`, `cache`, `main_thread`.
+        As in `Options`: `inject_context`, `cache`, `max_age`, `version`, `ignore`, `inputs`, …
 
     Raises
     ------
@@ -93,7 +110,9 @@ class Task(Composable):
     42
     """
 
-    __slots__ = ("__weakref__", "_parameters", "defines", "fn", "is_template", "name", "options", "record")
+    __slots__ = (
+        "__weakref__", "_flow", "_parameters", "defines", "fn", "is_template", "name", "options", "record",
+    )  # fmt: skip
 
     def __init__(self, name: str, fn: Callable[..., Any], *, defines: Sequence[str] = (), **options: Any) -> None:
         if not isinstance(name, str) or not name:
@@ -107,7 +126,8 @@ class Task(Composable):
         self.is_template = False
         self.record: TaskRecord | None = None
         self._parameters: tuple[Parameter, ...] | None = None
-        if flow := current_workflow():
+        self._flow = flow = current_workflow()
+        if flow is not None:
             flow.graph.add(self)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -192,6 +212,18 @@ class Task(Composable):
     def outputs(self) -> Sequence[dict[str, Any]]:
         """What it printed and displayed in its last run, as nbformat outputs."""
         return self.record.outputs if self.record else ()
+
+    def why(self) -> Sequence[Any]:
+        """Return why it would run now, or why it need not; as `WorkflowContext.why`, of where it was made.
+
+        Raises
+        ------
+        NoWorkflowError
+            If it belongs to no workflow.
+        """
+        if self._flow is None:
+            raise NoWorkflowError(f"task {self.name!r} belongs to no workflow: ask the workflow, flow.why(task)")
+        return self._flow.why(self)
 
     def bind(self, *, name: str | None = None, **values: Any) -> Task:
         """Make a new task of the same function with some arguments fixed.
@@ -284,7 +316,20 @@ def _options(name: str, options: Mapping[str, Any]) -> Options:
             raise TaskDefinitionError(
                 f"task {name!r} has an unknown option {option!r}. {did_you_mean(option, known)}"
             )
+    for option in ("ignore", "inputs"):
+        if option in options:
+            options = {**options, option: _texts(name, option, options[option])}
+    if (age := options.get("max_age")) is not None and not (isinstance(age, int | float) and age >= 0):
+        raise TaskDefinitionError(f"task {name!r}: max_age is a number of seconds, 0 or more, not {age!r}")
     return Options(**options)
+
+
+def _texts(name: str, option: str, given: Any) -> tuple[str, ...]:
+    several = (given,) if isinstance(given, str | PathLike) else given
+    try:
+        return tuple(fspath(one) for one in several)
+    except TypeError:
+        raise TaskDefinitionError(f"task {name!r}: {option} takes texts, not {given!r}") from None
 
 
 def _show(values: Mapping[str, Any]) -> str:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from graflow_nb.core.backend import Here
 from graflow_nb.core.drive import adrive, drive
-from graflow_nb.core.errors import UnknownTaskError, did_you_mean
 from graflow_nb.core.events import RunFinished
 from graflow_nb.core.graph import TaskGraph
+from graflow_nb.core.inquiry import Inquiry
 from graflow_nb.core.plan import Plan
 from graflow_nb.core.run import Run
 from graflow_nb.core.runner import Runner
@@ -21,21 +21,23 @@ from graflow_nb.core.scope import opened
 from graflow_nb.core.selection import from_start, needed_for
 from graflow_nb.core.services import services_for
 from graflow_nb.core.settings import Settings
-from graflow_nb.core.task import Task
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+    from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+    from os import PathLike
 
     from graflow_nb.core.backend import Backend
     from graflow_nb.core.call import Produced
     from graflow_nb.core.events import Event
+    from graflow_nb.core.settings import Cache
+    from graflow_nb.core.task import Task
 
 
 _outer: contextvars.ContextVar[tuple[WorkflowContext | None, ...]] = contextvars.ContextVar("outer", default=())
 """What was open before each ``with`` that this code is in."""
 
 
-class WorkflowContext:
+class WorkflowContext(Inquiry):
     """A workflow: tasks, what comes before what, and the ways to run it. Made by `workflow`.
 
     Inside ``with``, tasks that are made and expressions that are written belong to it.
@@ -43,16 +45,23 @@ class WorkflowContext:
     Attributes
     ----------
     name : str
+    cache : str or path or None
+        Where its results are kept, as `workflow` was told.
+    seed : int or None
+        What its tasks' random numbers (`TaskContext.rng`) are made from.
     graph : TaskGraph
     last_run : Run or None
         The run that finished last.
     services : Services
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, cache: str | PathLike[str] | None = None, seed: int | None = None) -> None:
         self.name = name
+        self.cache = cache
+        self.seed = seed
         self.graph = TaskGraph()
         self.last_run: Run | None = None
+        self._plan: Plan | None = None
         self.services = services_for(self)
 
     def __enter__(self) -> Self:
@@ -71,24 +80,29 @@ class WorkflowContext:
     def __getitem__(self, name: str) -> Task:
         return self.graph[name]
 
-    def stale(self, plan: Plan) -> dict[str, Sequence[Any]]:
-        """Return the tasks that a run would run now, each with the reasons, as far as they are known."""
-        cache = self.services.cache
-        if cache is None:
-            return dict.fromkeys(plan.default_targets, ())
-        return cache.preview(plan, [name for name in plan.tasks if name not in plan.missing])
-
-    def plan(self) -> Plan:
+    def plan(self, given: Mapping[str, Any] | None = None) -> Plan:
         """Return what depends on what now, and where every argument comes from.
+
+        Parameters
+        ----------
+        given : mapping of str, optional
+            Values of parameters for one run.
 
         Raises
         ------
         CycleError
             If tasks that came back closed one.
+        UnknownTaskError
+            If nothing takes what is given.
         """
         if self.graph.journal is not None:
             self.graph.journal.settle()
-        return Plan(self.graph, self.services.scope)
+        if given or self.services.scope is not None:
+            return Plan(self.graph, self.services.scope, given)
+        plan = self._plan
+        if plan is None or not plan.holds(self.graph):
+            plan = self._plan = Plan(self.graph, earlier=plan)
+        return plan
 
     def execute(self, start_task: str | Task | None = None, max_steps: int | None = None) -> Any:
         """Run everything, reusing nothing; prints go through.
@@ -131,10 +145,9 @@ class WorkflowContext:
         if start_task is None:
             names = needed_for(plan, self.name, ())
         else:
-            names, given = from_start(plan, self._name(start_task))
-        settings = Settings(
-            listeners=self.services.listeners, scope=self.services.scope, fail_fast=True, max_steps=max_steps
-        )
+            names, given = from_start(plan, self.named(start_task))
+        listeners, scope = self.services.listeners, self.services.scope
+        settings = Settings((), listeners, scope=scope, seed=self.seed, fail_fast=True, max_steps=max_steps)
         run = self._run(plan, names, settings, given, None)
         if run.stopped:
             warnings.warn(f"workflow {self.name!r}: {run.stopped}", stacklevel=2)
@@ -146,6 +159,7 @@ class WorkflowContext:
         *targets: str | Task,
         from_: str | Task | None = None,
         force: bool | Collection[str] = False,
+        set: Mapping[str, Any] | None = None,  # noqa: A002 - as on the command line
         workers: int | None = None,
         fail_fast: bool = False,
         raise_errors: bool = False,
@@ -161,6 +175,8 @@ class WorkflowContext:
             Run this task and everything after it again, whether or not they are up to date.
         force : bool or collection of str
             Run everything again, or these tasks.
+        set : mapping of str, optional
+            Values of parameters, for this run only.
         workers : int, optional
             How many tasks run at once; by default ``min(32, cores + 4)``.
         fail_fast : bool
@@ -182,12 +198,22 @@ class WorkflowContext:
         EmptyWorkflowError, UnknownTaskError, MissingArgumentError
             Before anything runs.
         """
-        plan, names, settings = self._prepare(targets, from_, force, fail_fast=fail_fast)
+        plan, names, settings = self._prepare(targets, from_, force, set, fail_fast=fail_fast)
         if background:
             return self._run_in_background(plan, names, settings, workers)
         run = self._run(plan, names, settings, {}, workers)
-        if raise_errors:
-            run.raise_first_error()
+        return run.raise_first_error() if raise_errors else run
+
+    def trial(self, plan: Plan, names: Iterable[str], cache: Cache) -> Run:
+        """Run with another cache, and leave no trace: what the tasks made before stays their last result."""
+        services = self.services
+        around: Sequence[Any] = services.around
+        capturing = [listener for listener in services.listeners if listener in around]  # not the display
+        settings = Settings(around, capturing, cache=cache, scope=services.scope, seed=self.seed)
+        run = self._new_run(plan, names)
+        run.is_trial = True
+        places = self._places(None, None)
+        drive(Runner(run, plan, {}, places, settings), places)
         return run
 
     async def arun(self, *targets: str | Task, workers: int | None = None, **options: Any) -> Run:
@@ -198,14 +224,12 @@ class WorkflowContext:
         *targets, workers
             As in `run`.
         **options
-            `from_`, `force`, `fail_fast`, `raise_errors`, as in `run`.
+            `from_`, `force`, `set`, `fail_fast`, `raise_errors`, as in `run`.
         """
         raise_errors = options.pop("raise_errors", False)
         plan, names, settings = self._prepare(targets, **options)
         run = await self._arun(plan, names, settings, workers)
-        if raise_errors:
-            run.raise_first_error()
-        return run
+        return run.raise_first_error() if raise_errors else run
 
     async def stream(
         self, *targets: str | Task, workers: int | None = None, **options: Any
@@ -243,14 +267,16 @@ class WorkflowContext:
         targets: Iterable[str | Task],
         from_: str | Task | None = None,
         force: bool | Collection[str] = False,
+        set: Mapping[str, Any] | None = None,  # noqa: A002 - as in `run`
         *,
         fail_fast: bool = False,
     ) -> tuple[Plan, list[str], Settings]:
-        plan = self.plan()
-        names = needed_for(plan, self.name, [self._name(target) for target in targets])
-        forced = set(names) if force is True else self._names(force or ())
+        plan = self.plan(set)
+        names = needed_for(plan, self.name, [self.named(target) for target in targets])
+        forced = {*names} if force is True else self.all_named(force or ())
+        accepted = frozenset(forced)
         if from_ is not None:
-            start = self._name(from_)
+            start = self.named(from_)
             forced |= {start, *plan.descendants([start])}
             after = [name for name in plan.tasks if name in forced and (name in names or not targets)]
             names = needed_for(plan, self.name, after) if after else names
@@ -260,20 +286,12 @@ class WorkflowContext:
             listeners=services.listeners,
             cache=services.cache,
             scope=services.scope,
-            force=services.cache.to_force(plan, names, forced) if services.cache else {},
+            force=forced,
+            accepted=accepted,
             fail_fast=fail_fast,
+            seed=self.seed,
         )
         return plan, names, settings
-
-    def _name(self, target: str | Task) -> str:
-        name = target.name if isinstance(target, Task) else str(target)
-        if name not in self.graph:
-            hint = did_you_mean(name, self.graph.nodes)
-            raise UnknownTaskError(f"workflow {self.name!r} has no task {name!r}. {hint}")
-        return name
-
-    def _names(self, tasks: str | Iterable[str]) -> set[str]:
-        return {self._name(task) for task in ([tasks] if isinstance(tasks, str) else tasks)}
 
     def _places(self, workers: int | None, loop: asyncio.AbstractEventLoop | None) -> dict[str, Backend]:
         services = self.services
@@ -330,13 +348,18 @@ def _last_result(plan: Plan, run: Run) -> Any:
     return run.results[done[-1]] if done else None
 
 
-def workflow(name: str) -> WorkflowContext:
+def workflow(name: str, *, cache: str | PathLike[str] | None = None, seed: int | None = None) -> WorkflowContext:
     """Make a new workflow.
 
     Parameters
     ----------
     name : str
         For people; two workflows may have the same.
+    cache : str or path, optional
+        Where results are kept: ``"memory"`` (the default: for this process), ``"disk"`` (in the folder
+        ``.graflow_nb`` beside the notebook, or here), ``"off"``, or another folder.
+    seed : int, optional
+        What the tasks' random numbers (`TaskContext.rng`) are made from.
 
     Examples
     --------
@@ -352,4 +375,4 @@ def workflow(name: str) -> WorkflowContext:
     ...     flow.execute()
     'DATA'
     """
-    return WorkflowContext(name)
+    return WorkflowContext(name, cache=cache, seed=seed)

@@ -2,211 +2,323 @@
 
 from __future__ import annotations
 
-import os
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+import time
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from graflow_nb.core.arguments import Gathered, Upstream
-from graflow_nb.core.errors import NoResultError, TaskCancelled, describe
-from graflow_nb.core.settings import Decision
-from graflow_nb.incremental.explain import Reason, differences, grouped
-from graflow_nb.incremental.fingerprint import Opaque, fingerprint
-from graflow_nb.incremental.key import code_parts, key_parts
-from graflow_nb.incremental.store import Entry, MemoryStore
+from graflow_nb.core.arguments import upstreams
+from graflow_nb.core.call import Produced
+from graflow_nb.core.errors import LostError, NoResultError
+from graflow_nb.incremental.code.source import Sources
+from graflow_nb.incremental.explain import Reason, differences
+from graflow_nb.incremental.fingerprint import fingerprint
+from graflow_nb.incremental.key import Key, digest_of, key_of, remembered
+from graflow_nb.incremental.prints import is_identity, is_intact, stands_for_run
+from graflow_nb.incremental.reuse import Reuse
+from graflow_nb.incremental.staleness import outdated, stale_input
+from graflow_nb.incremental.store.store import Kept, Store
+from graflow_nb.incremental.trace.recorder import broken
+from graflow_nb.incremental.trace.renewal import renewed
+from graflow_nb.incremental.trace.secret import set_digest_key
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from os import PathLike
 
-    from graflow_nb.core.arguments import Binding, Source
-    from graflow_nb.core.call import Call, Outcome, Produced
+    from graflow_nb.core.arguments import Binding
     from graflow_nb.core.plan import Plan
     from graflow_nb.core.task import Task
-    from graflow_nb.incremental.reads import Part
+    from graflow_nb.incremental.entry import Entry, Used
+    from graflow_nb.incremental.key import Remembered
+    from graflow_nb.incremental.verify import Verification
 
-_PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes})
-"""Types whose values cannot be changed in place: what was hashed once is as it was."""
-_IDENTITY = b"run:"
-"""Marks the fingerprint of a value without content: it stands for the run that made it."""
+FOLDER = ".graflow_nb"
+"""Where results are kept on disk, beside the notebook."""
+REUSED = (Reason("reused"),)
+_NEW = (Reason("new"),)
+_OFF = (Reason("off"),)
+
+
+def reused(entry: Entry) -> Sequence[Reason]:
+    """Return why a result is reused, with what should be said of it."""
+    if not (entry.accepted or entry.marks):
+        return REUSED
+    first = Reason("accepted") if entry.accepted else REUSED[0]
+    return (first, *(Reason("marked", name=mark) for mark in entry.marks))
+
+
+class Found(NamedTuple):
+    """What is known of a task before it runs.
+
+    Attributes
+    ----------
+    key : Key
+        All that its result depends on, as far as it is known before the run.
+    digest : bytes or None
+        Of the key; None if its result cannot be reused at all.
+    kept : Kept or None
+        The result that still holds.
+    reasons : sequence of Reason
+        Why it does, or why there is none.
+    """
+
+    key: Key
+    digest: bytes | None
+    kept: Kept | None
+    reasons: Sequence[Reason]
 
 
 class Cache:
-    """Decides what is reused, and keeps what was made. One a workflow.
+    """What one workflow's tasks made, and whether it still holds.
 
-    It stands round each call, too: there it hashes the result, and looks whether the task left its inputs
-    and what its code reads as they were.
+    Parameters
+    ----------
+    store : Store, optional
+        Where it is kept; by default in memory.
+    now : callable, optional
+        Something that is another one as soon as code outside the tasks may have changed a value in place;
+        by default it always is.
     """
 
-    def __init__(self) -> None:
-        self._store = MemoryStore()
-        self._not_kept: dict[str, Reason] = {}
-        self._blind: set[str] = set()  # tasks with a result that has no content
+    def __init__(self, store: Store | None = None, now: Callable[[], object] = object) -> None:
+        self.store = store or Store()
+        self.now = now
+        self.not_kept: dict[str, tuple[bytes | None, Reason]] = {}
+        self._remembered: dict[str, Remembered] = {}  # of each task, the last key
+        self.last_used: dict[str, tuple[Used, ...]] = {}  # by the last run of each task, kept or not
+        self.said: list[str] = []  # about the store, and not yet passed on
 
-    @property
-    def around(self) -> Cache:
-        """Itself: it looks at each call where the call happens."""
-        return self
+    def begin(self, names: Collection[str], *, seed: int | None = None) -> Reuse:
+        """Get ready for a run of these tasks."""
+        return Reuse(self, names, seed)
 
-    def decide(
-        self, task: Task, binding: Binding, inputs: Mapping[str, Produced], *, force: Reason | None = None
-    ) -> Decision:
-        """Say whether a task's last result still holds; if it does not, get ready to record the next."""
-        parts = key_parts(task, binding, inputs)
-        entry = self._store.get(task.name)
-        reasons = [force] if force else list(self._reasons(task, entry, parts))
-        if not reasons and entry is not None and not _is_intact(entry.produced):
-            self._store.discard(task.name)
-            reasons = [Reason("spoiled")]
-        if not reasons and entry is not None:
-            return Decision((Reason("reused"),), entry.produced, entry.outputs, entry.seconds)
-        return Decision(reasons, key=parts)
+    def look(self, task: Task, binding: Binding, inputs: Mapping[str, Produced], seed: int | None = None) -> Found:
+        """Return what is known of a task whose inputs are known."""
+        known = self._remembered.get(task.name)
+        if known is None or not known.holds(task, binding, inputs):
+            key, digest, reasons = self._key(task, binding, inputs)
+            if digest is None:
+                return Found(key, None, None, reasons)
+        else:
+            key, digest = known.key, known.digest
+        against: Sequence[Reason] = ()
+        for kept in self.store.find(task.name, digest):
+            reasons = self._against(task, kept, seed)
+            if not reasons:
+                return Found(key, digest, kept, reused(kept.entry))
+            against = against or reasons
+        return Found(key, digest, None, against or self._why_not(task.name, digest, key))
 
-    def to_force(self, plan: Plan, names: Sequence[str], force: Collection[str]) -> dict[str, Reason]:
-        """Return `force` and what has to run again with it, each with the reason.
+    def _key(
+        self, task: Task, binding: Binding, inputs: Mapping[str, Produced]
+    ) -> tuple[Key, bytes | None, Sequence[Reason]]:
+        """Return a task's key and its digest; without a digest, why it has none."""
+        key = key_of(task, binding, inputs)
+        self._remembered.pop(task.name, None)
+        if not task.options.cache:
+            return key, None, _OFF
+        if unknown := [Reason("unknown", p.kind, p.name, new=p.shown) for p in key.parts if p.digest is None]:
+            return key, None, unknown
+        digest = digest_of(key.parts)
+        if (known := remembered(task, binding, inputs, key, digest)) is not None:
+            self._remembered[task.name] = known
+        return key, digest, ()
 
-        A result without content (a figure, a generator) may have been changed by those who read it, and
-        nobody could tell. It is good for readers that are reused too; one that runs gets a new one.
-        """
-        again = dict.fromkeys(force, Reason("forced"))
-        blind = self._blind.intersection(names)
-        entries = {name: entry for name in blind if (entry := self._store.get(name)) is not None}
-        while entries.keys() - again.keys():
-            stale = self.preview(plan, names, again)
-            sources = [s for name in stale if name in plan.bindings for _, s in plan.bindings[name].sources()]
-            read = [upstream for source in sources for upstream in _upstreams(source)]
-            more = {t for t, v in read if t in entries and _is_identity(entries[t].produced.prints.get(v))}
-            if more <= again.keys():
-                break
-            again |= dict.fromkeys(more - again.keys(), Reason("handed out"))
-        return again
-
-    def preview(
-        self, plan: Plan, names: Iterable[str], force: Mapping[str, Reason] = MappingProxyType({})
-    ) -> dict[str, Sequence[Reason]]:
+    def preview(self, plan: Plan, names: Iterable[str], *, seed: int | None = None) -> dict[str, Sequence[Reason]]:
         """Return why each task would run now; nothing for those that would be reused.
 
         What a task would read from one that is out of date is not known yet: it is out of date as well,
         though it may turn out that its input stays the same.
         """
         wanted = set(names)
-        stale: dict[str, Sequence[Reason]] = {}
-        made: dict[str, Produced] = {}
-        for name in plan.order(wanted | plan.ancestors(wanted)):
-            upstream = [Reason("upstream", "", before) for before in plan.parents[name] if before not in made]
-            entry = self._store.get(name)
-            binding = plan.bindings.get(name)
-            if upstream or binding is None:
-                stale[name] = upstream
-                continue
-            try:
-                parts = key_parts(plan.tasks[name], binding, made)
-            except NoResultError as error:
-                stale[name] = [Reason("failed", name=str(error))]
-                continue
-            if name in force:
-                stale[name] = [force[name]]
-            elif reasons := list(self._reasons(plan.tasks[name], entry, parts)):
-                stale[name] = reasons
-            elif entry is not None and not _is_intact(entry.produced):
-                stale[name] = [Reason("spoiled")]
-            elif entry is not None:
-                made[name] = entry.produced
-        return {name: reasons for name, reasons in stale.items() if name in wanted}
+        again: dict[str, Reason] = {}
+        while True:
+            stale, made = self._preview(plan, wanted, again, seed)
+            read = [
+                upstream
+                for name in stale
+                if name in plan.bindings
+                for _, source in plan.bindings[name].sources()
+                for upstream in upstreams(source)
+            ]
+            spent = [task for task, v in read if task in made and is_identity(made[task].prints.get(v))]
+            if not spent:
+                return {name: reasons for name, reasons in stale.items() if name in wanted}
+            again |= dict.fromkeys(spent, Reason("handed out"))
+
+    def why(self, plan: Plan, name: str, *, seed: int | None = None) -> Sequence[Reason]:
+        """Return why a task would run now, or why it need not."""
+        stale, made = self._preview(plan, {name}, {}, seed)
+        if name in stale:
+            return stale[name]
+        kept = self.look(plan.tasks[name], plan.bindings[name], made, seed).kept
+        return reused(kept.entry) if kept is not None else ()
+
+    def accept(self, plan: Plan, name: str, *, seed: int | None = None) -> None:
+        """Take a task's last result as one that still holds.
+
+        Raises
+        ------
+        NoResultError
+            If there is none, or what the task reads is out of date itself.
+        StaleInputError
+            If a plain cell made what it reads from an older result.
+        """
+        stale, made = self._preview(plan, {name}, {}, seed)
+        if waits := [before for before in plan.parents[name] if before not in made]:
+            raise NoResultError(f"what {name!r} reads is out of date: run or accept {waits[0]!r} first")
+        if past := outdated(plan.bindings[name].behind, made):
+            raise stale_input(name, past)
+        found = self.look(plan.tasks[name], plan.bindings[name], made, seed)
+        if found.kept is not None:
+            return
+        last = self.store.last(name)
+        if last is None or found.digest is None:
+            why = "; ".join(map(str, stale[name]))
+            raise NoResultError(f"task {name!r} has no result that could be accepted: {why}")
+        trace = last.entry.trace
+        entry = last.entry._replace(
+            key=found.digest,
+            parts=found.key.parts,
+            trace=tuple(renewed(used, seed) for used in trace),
+            accepted=True,
+            created=time.time(),
+        )
+        if not self._is_as_made(last) and not self.spoil(last):
+            raise NoResultError(f"the result of task {name!r} was changed in place since: run {name!r} again")
+        values: dict[str | None, Any] = {}
+        for variable in entry.prints:
+            with suppress(LostError):  # it is made again for a reader that must run
+                values[variable] = self.store.value(last, variable)
+        self.said += self.store.put(Kept(entry, values or None, last.size, self.now()))
+
+    def verification(self, names: Collection[str]) -> Verification:
+        """Return a cache that runs what it could reuse of these tasks, and compares."""
+        from graflow_nb.incremental.verify import Verification
+
+        return Verification(self, names)
+
+    def spoil(self, kept: Kept) -> bool:
+        """Take values from disk in place of those that somebody changed; return whether they are there."""
+        if self.store.spoil(kept):
+            return True
+        self.not_kept[kept.entry.name] = (kept.entry.key, Reason("spoiled"))
+        return False
 
     def forget(self, name: str) -> None:
-        """Let go of what is known of a task."""
-        self._store.discard(name)
-        self._not_kept.pop(name, None)
+        """Let go of what is known of a task in memory."""
+        self.store.forget(name)
+        self._remembered.pop(name, None)
+        self.not_kept.pop(name, None)
 
     def clear(self) -> None:
         """Let go of everything."""
-        self._store.clear()
-        self._not_kept.clear()
+        self.store.clear()
+        self._remembered.clear()
+        self.not_kept.clear()
 
-    def before(self, call: Call) -> None:
-        """Nothing to do: the key was made before the call was sent."""
+    def adopt(self, other: Cache) -> None:
+        """Keep what another cache holds in memory, as far as nobody has changed it in place."""
+        for kept in other.store.in_memory():
+            if self._is_as_made(kept):
+                self.said += self.store.put(kept)
 
-    def after(self, call: Call, outcome: Outcome) -> None:
-        """Hash what a call made, and look whether it left everything else as it was."""
-        if outcome.error is not None:
-            cancelled = isinstance(outcome.error, TaskCancelled)
-            self._not_kept[outcome.name] = Reason(
-                "cancelled" if cancelled else "failed", name=describe(outcome.error)
-            )
-            return
-        outcome.prints = {None: _print(outcome.value)}
-        for name, value in outcome.variables.items():
-            outcome.prints[name] = _print(value)
-        outcome.spoiled = [
-            *(f"it used context.{name}, which differs in each run" for name in call.context.volatile),
-            *_changed_inputs(call),
-            *_changed_reads(call),
-        ]
+    def take_said(self) -> list[str]:
+        """Return what should be told of the store, once."""
+        said, self.said[:] = self.said[:], []
+        return said
 
-    def record(self, outcome: Outcome, key: Sequence[Part]) -> Sequence[str]:
-        """Keep what a call made, unless something speaks against it; return what that is."""
-        against = list(outcome.spoiled)
-        if outcome.next_tasks:
-            against.append("it asked for other tasks")
-        if against:
-            self._store.discard(outcome.name)
-            self._not_kept[outcome.name] = Reason("not kept", name="; ".join(against))
-            return against
-        if any(map(_is_identity, outcome.prints.values())):
-            self._blind.add(outcome.name)
-        seconds = outcome.ended - outcome.started
-        self._store.put(outcome.name, Entry(key, outcome.produced(), outcome.outputs, seconds))
-        self._not_kept.pop(outcome.name, None)
-        return ()
+    def close(self) -> None:
+        """Let go of files; what is kept there stays."""
+        if self.store.disk is not None:
+            self.store.disk.close()
 
-    def _reasons(self, task: Task, entry: Entry | None, parts: Sequence[Part]) -> Iterator[Reason]:
-        if not task.options.cache:
-            yield Reason("off")
-        elif entry is not None:
-            yield from differences(entry.parts, parts)
-        else:
-            yield self._not_kept.get(task.name) or Reason("new")
+    def produced(self, kept: Kept) -> Produced:
+        """Return a kept result as what readers get; its values are fetched when they are needed."""
+        entry = kept.entry
+        return Produced(entry.name, kept.values or {}, entry.prints, partial(self.store.value, kept))
 
+    @staticmethod
+    def _is_as_made(kept: Kept) -> bool:
+        return kept.values is None or is_intact(kept.values, kept.entry.prints)
 
-def _print(value: Any) -> bytes:
-    try:
-        return fingerprint(value)
-    except Opaque:
-        return _IDENTITY + os.urandom(12)
+    def _preview(
+        self, plan: Plan, wanted: Collection[str], again: Mapping[str, Reason], seed: int | None
+    ) -> tuple[dict[str, Sequence[Reason]], dict[str, Produced]]:
+        stale: dict[str, Sequence[Reason]] = {}
+        made: dict[str, Produced] = {}
+        for name in plan.order({*wanted, *plan.ancestors(wanted)}):
+            upstream = [Reason("upstream", "", before) for before in plan.parents[name] if before not in made]
+            binding = plan.bindings.get(name)
+            if upstream or binding is None or name in again:
+                stale[name] = upstream or [again[name]] if name in again else upstream
+                continue
+            try:
+                found = self.look(plan.tasks[name], binding, made, seed)
+            except NoResultError as error:
+                stale[name] = [Reason("failed", name=str(error))]
+                continue
+            if past := outdated(binding.behind, made):
+                stale[name] = [Reason("outdated", name=str(stale_input(name, past)))]
+            elif found.kept is None:
+                stale[name] = found.reasons
+            else:
+                made[name] = self.produced(found.kept)
+        return stale, made
 
+    def _why_not(self, name: str, digest: bytes, key: Key) -> Sequence[Reason]:
+        latest = self.store.latest(name)
+        failed, reason = self.not_kept.get(name, (None, _NEW[0]))
+        if failed == digest or latest is None:
+            return (reason,)
+        return list(differences(latest.parts, key.parts, latest.sources, Sources(key.codes))) or _NEW
 
-def _is_as_it_was(value: Any, was: bytes) -> bool:
-    return type(value) in _PLAIN or _is_identity(was) or _print(value) == was
+    def _against(self, task: Task, kept: Kept, seed: int | None) -> list[Reason]:
+        """Return what speaks against using a result whose key is right."""
+        entry = kept.entry
+        reasons = list(self._broken(entry, seed)) if entry.trace else []
+        if kept.checked is None and any(part.kind == "input" and stands_for_run(part) for part in entry.parts):
+            reasons.append(Reason("elsewhere"))
+        max_age = task.options.max_age
+        if max_age is not None and time.time() - entry.created > max_age:
+            reasons.append(Reason("expired", name=f"{max_age:g}"))
+        if kept.values is not None and kept.checked != (now := self.now()):
+            kept.checked = now
+            if not is_intact(kept.values, entry.prints) and not self.spoil(kept):
+                reasons.append(Reason("spoiled"))
+        return reasons
 
-
-def _is_identity(was: bytes | None) -> bool:
-    return was is not None and was.startswith(_IDENTITY)
-
-
-def _is_intact(produced: Produced) -> bool:
-    return all(_is_as_it_was(produced.get(variable), was) for variable, was in produced.prints.items())
-
-
-def _upstreams(source: Source) -> list[Upstream]:
-    if isinstance(source, Gathered):
-        return [Upstream(task) for task in source.tasks]
-    return [source] if isinstance(source, Upstream) else []
-
-
-def _changed_reads(call: Call) -> Iterator[str]:
-    before = grouped(call.key or ())
-    free = call.binding.free if call.binding else ()
-    for thing, parts in grouped(code_parts(call.task.fn, free)).items():
-        if all(part.digest is not None for part in parts) and before.get(thing) != parts:
-            yield f"{' '.join(thing)}, which it names, changed while it ran"
+    def _broken(self, entry: Entry, seed: int | None) -> Iterator[Reason]:
+        for used in entry.trace:
+            if used.kind == "seed" and used.digest != fingerprint(seed):
+                yield Reason("changed", "seed", used.name, used.shown, repr(seed))
+        for kind, name, old, new in broken([used for used in entry.trace if used.kind != "seed"]):
+            yield Reason("changed", kind, name, old, new)
 
 
-def _changed_inputs(call: Call) -> Iterator[str]:
-    sources = call.binding.sources() if call.binding else ()
-    for name, source in sources:
-        for task, variable in _upstreams(source):
-            produced = call.inputs[task]
-            if not _is_as_it_was(produced.get(variable), produced.print_of(variable)):
-                yield (
-                    f"its input {name!r} (of task {task!r}) was changed in place while it ran: "
-                    f"work on a copy, {name}.copy()"
-                )
+def open_cache(where: str | PathLike[str] | None = None, now: Callable[[], object] = object) -> Cache | None:
+    """Return a cache that keeps results in a place.
+
+    Parameters
+    ----------
+    where : str or path, optional
+        ``"memory"`` (the default), ``"disk"`` (the folder ``.graflow_nb`` here), ``"off"``, or a folder.
+    now : callable
+        As in `Cache`.
+    """
+    if where == "off":
+        return None
+    if where is None or where == "memory":
+        return Cache(now=now)
+    from graflow_nb.incremental.store.disk import DiskStore
+    from graflow_nb.incremental.store.signing import user_signer
+
+    # The folder stays the same if the process goes to another one.
+    folder = Path(FOLDER if where == "disk" else where).expanduser().absolute()
+    with suppress(OSError, ValueError):  # the store will say so
+        set_digest_key(user_signer().sign(b"digests of secrets"))
+    cache = Cache(now=now)
+    cache.store = Store(DiskStore(folder, say=cache.said.append))
+    return cache

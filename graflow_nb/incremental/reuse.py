@@ -1,0 +1,389 @@
+"""The cache in one run: what is reused, what calls are seen to do, and what is kept of them."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from graflow_nb.core.arguments import upstreams
+from graflow_nb.core.errors import LostError, NoResultError, TaskCancelled, describe
+from graflow_nb.core.settings import Decision, Recorded, Withdrawn
+from graflow_nb.incremental.code.modules import outdated_modules
+from graflow_nb.incremental.code.paths import NO_PATHS, paths_in
+from graflow_nb.incremental.code.source import Sources
+from graflow_nb.incremental.entry import Entry, Used
+from graflow_nb.incremental.explain import Reason, grouped
+from graflow_nb.incremental.fingerprint import fingerprint
+from graflow_nb.incremental.key import Key, reads_of_task
+from graflow_nb.incremental.prints import is_as_it_was, is_identity, is_intact, print_of
+from graflow_nb.incremental.store.store import Kept
+from graflow_nb.incremental.trace.recorder import NOTHING, Recorder
+from graflow_nb.incremental.trace.watch import close_watch, open_watch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from graflow_nb.core.arguments import Binding
+    from graflow_nb.core.call import Call, Outcome, Produced
+    from graflow_nb.core.task import Task
+    from graflow_nb.incremental.cache import Cache
+    from graflow_nb.incremental.explain import Kind
+
+
+class Pending:
+    """What was known of a task when it was decided that it has to run.
+
+    Attributes
+    ----------
+    key, digest
+        As in `graflow_nb.incremental.cache.Found`.
+    trace : tuple of Used
+        What its last run was seen to use.
+    is_lasting : bool
+        False: its values are let go of when the run ends.
+    held : list of Held
+        What the call was handed.
+    recorder : Recorder or None
+        Looks at the call while it is made.
+    """
+
+    __slots__ = ("digest", "held", "is_lasting", "key", "recorder", "trace")
+
+    def __init__(
+        self, key: Key, digest: bytes | None, trace: tuple[Used, ...], *, is_lasting: bool = True
+    ) -> None:
+        self.key = key
+        self.digest = digest
+        self.trace = trace
+        self.is_lasting = is_lasting
+        self.held: list[Held] = []
+        self.recorder: Recorder | None = None
+
+
+class Held(NamedTuple):
+    """A result that a call was handed.
+
+    Attributes
+    ----------
+    argument : str
+        The name under which the task has it.
+    task : str
+        The task that made it.
+    value : object
+    print : bytes
+        Its fingerprint when it was made.
+    """
+
+    argument: str
+    task: str
+    value: Any
+    print: bytes
+
+
+class Seen:
+    """What was noted where a call was made.
+
+    Attributes
+    ----------
+    prints : dict
+        The fingerprints of what it made.
+    size : int
+        How many bytes were hashed for them.
+    changed : list of Held
+        Its inputs that are no longer as they were.
+    against : list of str
+        Why its result must not be reused.
+    observed : Observed
+    used_seed : bool
+        Whether it drew numbers made from the run's seed.
+    """
+
+    __slots__ = ("against", "changed", "observed", "prints", "size", "used_seed")
+
+    def __init__(self) -> None:
+        self.prints: dict[str | None, bytes] = {}
+        self.size = 0
+        self.changed: list[Held] = []
+        self.against: list[str] = []
+        self.observed = NOTHING
+        self.used_seed = False
+
+
+class Reuse:
+    """Implements `graflow_nb.core.settings.Reuse`, and stands round each call.
+
+    Parameters
+    ----------
+    cache : Cache
+    names : iterable of str
+        The tasks that take part.
+    seed : int or None
+        The run's.
+    """
+
+    def __init__(self, cache: Cache, names: Iterable[str], seed: int | None) -> None:
+        self._cache = cache
+        self._store = cache.store
+        self._seed = seed
+        self._kept: dict[str, Kept] = {}  # behind the results of this run
+        self._holders: dict[int, set[str]] = {}  # of each object by its id, the running tasks that were handed it
+        self._handed_out: set[tuple[bytes, str]] = set()  # results without content, and who had them in this run
+        self._raced: dict[int, tuple[object, set[str]]] = {}  # each object that was changed, and who held it then
+        self._changed: list[str] = []  # the tasks whose inputs were changed while they ran
+        self._is_any_changed = False  # whether a call was seen to change what it was handed
+        self._inside: set[str] = set()  # the tasks whose calls go on
+        self._passing: list[tuple[Kept, Produced]] = []  # whose values are let go of at the end
+        self._in_use = ExitStack()
+        open_watch()
+        self._in_use.callback(close_watch)
+        if self._store.disk is not None:
+            self._in_use.enter_context(self._store.disk.in_use(names))
+        self._seed_used = Used("seed", "seed", fingerprint(seed), shown=repr(seed))
+
+    @property
+    def around(self) -> Reuse:
+        """Itself: it looks at each call where the call happens."""
+        return self
+
+    def decide(
+        self, task: Task, binding: Binding, inputs: Mapping[str, Produced], *, force: Any = None
+    ) -> Decision:
+        """Say whether a kept result still holds; if none does, get ready to record the next."""
+        found = self._cache.look(task, binding, inputs, self._seed)
+        if found.kept is not None and not force:
+            self._store.use(found.kept)
+            self._kept[task.name] = found.kept
+            entry = found.kept.entry
+            return Decision(found.reasons, self._cache.produced(found.kept), entry.outputs, entry.seconds)
+        last_used = self._cache.last_used.get(task.name)
+        if last_used is None:
+            latest = self._store.latest(task.name)
+            last_used = latest.trace if latest is not None else ()
+        self._kept.pop(task.name, None)
+        reasons = found.reasons if not force else (Reason("forced") if force is True else force,)
+        return Decision(reasons, key=Pending(found.key, found.digest, last_used, is_lasting=task.options.keep))
+
+    def missing(self, produced: Produced, variable: str | None, reader: str) -> Reason | None:
+        """Return why a value has to be made again for a task that reads it, or None."""
+        print_ = produced.prints.get(variable)
+        if is_identity(print_) and (produced.is_reused or (print_, reader) in self._handed_out):
+            return Reason("handed out")  # a reader may have changed it, and nobody could tell
+        if not produced.is_reused:
+            return None
+        try:
+            produced.get(variable)
+        except LostError as error:
+            return Reason("lost", name=error.why)
+        except NoResultError:
+            return None  # the call will say so
+        return None
+
+    def hand_out(self, binding: Binding, key: Any, made: Mapping[str, Produced]) -> None:
+        """Take note of the results that a call is about to be handed."""
+        for argument, source in binding.sources():
+            for name, variable in upstreams(source):
+                produced = made[name]
+                held = Held(argument, name, produced.get(variable), produced.print_of(variable))
+                key.held.append(held)
+                self._holders.setdefault(id(held.value), set())
+
+    def before(self, call: Call) -> None:
+        """Begin to look at what a call uses.
+
+        Raises
+        ------
+        Withdrawn
+            If what it was handed while it waited for a worker has been changed since.
+        """
+        pending: Pending = call.key
+        if self._is_any_changed and not all(is_as_it_was(held.value, held.print) for held in pending.held):
+            raise Withdrawn
+        for held in pending.held:
+            self._holders[id(held.value)].add(call.task.name)
+            if is_identity(held.print):
+                self._handed_out.add((held.print, call.task.name))
+        self._inside.add(call.task.name)
+        free = [held.value for held in pending.held if call.binding and held.argument in call.binding.free]
+        values = [*call.args, *call.kwargs.values(), *free]
+        given = [path for value in values if type(value) not in NO_PATHS for path in paths_in(value)]
+        named = list(dict.fromkeys((*pending.key.paths, *given)))
+        pending.recorder = Recorder(literals=named, inputs=call.task.options.inputs, before=pending.trace)
+        pending.recorder.begin()
+
+    def after(self, call: Call, outcome: Outcome) -> None:
+        """Hash what a call made, and look whether it left everything else as it was."""
+        pending: Pending = call.key
+        seen = outcome.kept = Seen()
+        if pending.recorder is not None:
+            seen.observed = pending.recorder.end()
+        seen.changed = [held for held in pending.held if not is_as_it_was(held.value, held.print)]
+        self._is_any_changed |= bool(seen.changed)
+        self._inside.discard(call.task.name)
+        if outcome.error is not None:
+            return
+        unchanged = _prints_of_unchanged(pending.held, seen.changed)
+        for name, value in ((None, outcome.value), *outcome.variables.items()):
+            # What was handed in and is as it was has been hashed just now; it takes its room where it was made.
+            seen.prints[name], size = (known, 0) if (known := unchanged.get(id(value))) else print_of(value)
+            seen.size += size
+        outcome.prints = seen.prints
+        seen.against = [
+            *(f"it used context.{name}, which differs in each run" for name in call.context.volatile),
+            *seen.observed.against,
+            *_outdated(pending.key.modules),
+            *_changed_reads(call, pending),
+            *_changed_arguments(call, pending),
+        ]
+        seen.used_seed = call.context.used_seed
+        if call.context.next_tasks:
+            seen.against.append("it asked for other tasks")
+
+    def record(self, outcome: Outcome, key: Any, made: Mapping[str, Produced]) -> Recorded:
+        """Keep what a task made, unless something speaks against it."""
+        pending, seen = key, outcome.kept or Seen()
+        self._cache.last_used[outcome.name] = seen.observed.used
+        changes, again = self.take_back(outcome, pending, made)
+        against = [*changes, *seen.against]
+        produced = outcome.produced()
+        if outcome.error is not None:
+            kind: Kind = "cancelled" if isinstance(outcome.error, TaskCancelled) else "failed"
+            self._cache.not_kept[outcome.name] = (pending.digest, Reason(kind, name=describe(outcome.error)))
+            return Recorded(produced, against, again)
+        if against:
+            self._cache.not_kept[outcome.name] = (pending.digest, Reason("not kept", name="; ".join(against)))
+            return Recorded(produced, against, again)
+        if self._raced and not is_intact(produced.at_hand, produced.prints):
+            said = (
+                f"a race: {outcome.name!r} returned an object that another task changed meanwhile: return a copy"
+            )
+            self._cache.not_kept[outcome.name] = (pending.digest, Reason("not kept", name=said))
+            produced.spoil(_lost(outcome.name))
+            return Recorded(produced, [said], {**again, outcome.name: Reason("spoiled")})
+        if pending.digest is None:
+            return Recorded(produced)
+        return Recorded(produced, self._keep(outcome, pending, seen, produced))
+
+    def take_back(
+        self, outcome: Outcome, pending: Pending, made: Mapping[str, Produced]
+    ) -> tuple[list[str], dict[str, Reason]]:
+        """Take note that a call is over; return what it changed, in words, and which tasks have to run again."""
+        seen = outcome.kept or Seen()
+        changes = list(self._changes(outcome.name, seen))
+        if changes:
+            self._changed.append(outcome.name)
+        again = self._let_go(made) if seen.changed else {}
+        for held in pending.held:
+            self._holders[id(held.value)].discard(outcome.name)
+        return changes, again
+
+    def close(self) -> list[str]:
+        """End it; return what should be said of the store."""
+        self._in_use.close()
+        if self._inside:  # given up, and still going on: at any time it may change what it was handed
+            self._cache.now = object
+        for kept, produced in self._passing:
+            kept.values = None
+            produced.spoil(partial(self._store.value, kept))
+        said = self._cache.take_said()
+        if len(self._changed) > 1:
+            said.append(
+                f"{', '.join(self._changed)}: what they were handed was changed in place while they ran side by "
+                f"side. What they made is not kept, and what comes after them may be wrong: work on copies."
+            )
+        return said
+
+    def _keep(self, outcome: Outcome, pending: Pending, seen: Seen, produced: Produced) -> list[str]:
+        assert pending.digest is not None
+        entry = Entry(
+            outcome.name,
+            pending.digest,
+            pending.key.parts,
+            (*seen.observed.used, *([self._seed_used] if seen.used_seed else ())),
+            seen.prints,
+            outcome.outputs,
+            outcome.ended - outcome.started,
+            time.time(),
+            seen.observed.marks,
+            sources=Sources(pending.key.codes),
+        )
+        values: dict[str | None, Any] = {None: outcome.value}
+        values.update(outcome.variables)
+        kept = self._kept[outcome.name] = Kept(entry, values, seen.size, self._cache.now())
+        self._cache.not_kept.pop(outcome.name, None)
+        if not pending.is_lasting:
+            self._passing.append((kept, produced))
+        return list(self._store.put(kept, on_disk=pending.is_lasting))
+
+    def _changes(self, name: str, seen: Seen) -> Iterator[str]:
+        """Say which inputs a task changed in place; whoever comes after gets them as they were made."""
+        for argument, task, value, _ in seen.changed:  # several tasks may have returned one object
+            _, holders = self._raced.setdefault(id(value), (value, set()))
+            holders |= self._holders.get(id(value), set()) | {name}
+            if others := sorted(holders - {name}):
+                yield (
+                    f"a race: its input {argument!r} (of task {task!r}) was changed in place while "
+                    f"{' and '.join(map(repr, [name, *others]))} held it: each needs a copy, {argument}.copy()"
+                )
+            else:
+                yield (
+                    f"its input {argument!r} (of task {task!r}) was changed in place while it ran: "
+                    f"work on a copy, {argument}.copy()"
+                )
+
+    def _let_go(self, made: Mapping[str, Produced]) -> dict[str, Reason]:
+        """Let go of everything that is not as it was made; return the tasks that have to make it again.
+
+        One object may stand in several results, so all are looked at.
+        """
+        again = {}
+        for name, produced in made.items():
+            kept = self._kept.get(name)
+            if is_intact(produced.at_hand, produced.prints):
+                continue
+            if kept is not None and self._cache.spoil(kept):
+                produced.spoil(partial(self._store.value, kept))
+            else:
+                produced.spoil(_lost(name))
+                again[name] = Reason("spoiled")
+        return again
+
+
+def _prints_of_unchanged(held: Sequence[Held], changed: Sequence[Held]) -> dict[int, bytes]:
+    """Return the fingerprints of inputs that are as they were, by identity; one without content has none."""
+    if not held:
+        return {}
+    others = {id(each.value) for each in changed}
+    return {
+        id(each.value): each.print for each in held if not (id(each.value) in others or is_identity(each.print))
+    }
+
+
+def _lost(name: str) -> Any:
+    def load(_: str | None) -> Any:
+        raise LostError(name, "it was changed in place")
+
+    return load
+
+
+def _changed_reads(call: Call, pending: Pending) -> Iterator[str]:
+    assert call.binding is not None
+    reads = reads_of_task(call.task, call.binding)
+    if reads is pending.key.reads:
+        return
+    before = grouped(pending.key.parts)
+    for thing, parts in grouped(reads.parts).items():
+        if all(part.digest is not None for part in parts) and before.get(thing) != parts:
+            yield f"{' '.join(thing)}, which it names, changed while it ran"
+
+
+def _changed_arguments(call: Call, pending: Pending) -> Iterator[str]:
+    assert call.binding is not None
+    for name in pending.key.changed_arguments(call.binding) if pending.key.given else ():
+        yield f"its argument {name!r} was changed in place while it ran: work on a copy, {name}.copy()"
+
+
+def _outdated(modules: Sequence[str]) -> Iterator[str]:
+    for name, file in outdated_modules(modules) if modules else ():
+        yield f"{file} was edited, and module {name!r} is as it was before: reload it, as %autoreload does"
