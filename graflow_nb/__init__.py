@@ -29,10 +29,12 @@ from graflow_nb.core.errors import (
     DuplicateVariableError,
     EmptyWorkflowError,
     GraflowError,
+    LostError,
     MissingArgumentError,
     NoContextError,
     NoResultError,
     NoWorkflowError,
+    StaleInputError,
     TaskCancelled,
     TaskDefinitionError,
     TaskError,
@@ -44,7 +46,9 @@ from graflow_nb.core.services import Services, set_services
 from graflow_nb.core.status import Status
 from graflow_nb.core.task import Task, TaskWrapper
 from graflow_nb.core.workflow import WorkflowContext, workflow
-from graflow_nb.incremental.cache import Cache
+from graflow_nb.incremental.cache import open_cache
+from graflow_nb.incremental.files import File
+from graflow_nb.incremental.fingerprint import fingerprint
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -55,13 +59,16 @@ __all__ = [
     "DuplicateTaskError",
     "DuplicateVariableError",
     "EmptyWorkflowError",
+    "File",
     "GraflowError",
+    "LostError",
     "MissingArgumentError",
     "NoContextError",
     "NoResultError",
     "NoWorkflowError",
     "ParallelGroup",
     "Run",
+    "StaleInputError",
     "Status",
     "Task",
     "TaskCancelled",
@@ -74,6 +81,7 @@ __all__ = [
     "WorkflowContext",
     "chain",
     "context",
+    "fingerprint",
     "load_ipython_extension",
     "parallel",
     "task",
@@ -82,9 +90,9 @@ __all__ = [
 ]
 
 
-def default_services(_: WorkflowContext) -> Services:
-    """Return what a workflow is handed outside a notebook: threads, and results kept in memory."""
-    return Services(workers=ThreadBackend, loop=LoopBackend, cache=Cache())
+def default_services(flow: WorkflowContext) -> Services:
+    """Return what a workflow is handed outside a notebook: threads, and results kept in memory or on disk."""
+    return Services(workers=ThreadBackend, loop=LoopBackend, cache=open_cache(flow.cache))
 
 
 set_services(default_services)

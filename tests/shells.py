@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import io
 import sys
@@ -135,6 +136,7 @@ def new_shell() -> Iterator[InteractiveShell]:
         yield shell
     finally:
         shell.restore_sys_module_state()
+        atexit.unregister(shell.atexit_operations)  # else each would collect garbage once more at the very end
         shell.history_manager.end_session()
         if shell.history_manager.db is not None:
             shell.history_manager.db.close()

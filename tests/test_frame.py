@@ -69,8 +69,8 @@ def test_no_file_names_a_place_that_only_one_machine_has():
         ("/roo" + "t/.cache", 1),
         ("https://pypi" + ".org/simple", 1),
         ("pip install --index-" + "url X", 1),
-        ("https://example.org/work/home/x", 0),
-        ("data/work/x and ./root/y", 0),
+        ("https://example.org/wor" + "k/hom" + "e/x", 0),
+        ("data/wor" + "k/x and ./roo" + "t/y", 0),
     ],
 )
 def test_what_counts_as_such_a_place(text, count):
@@ -98,7 +98,7 @@ def test_shell_commands_are_read_as_a_person_reads_them():
 
 def test_make_has_every_command_that_is_promised():
     makefile = (ROOT / "Makefile").read_text("utf-8")
-    promised = {"demo", "test", "lab", "lint", "bench", "help", "clean"}
+    promised = {"demo", "test", "lab", "lint", "bench", "traps", "fuzz", "help", "clean"}
     assert set(re.findall(r"^([a-z]+):.*## \w", makefile, re.MULTILINE)) == promised
 
 

@@ -258,3 +258,30 @@ def test_a_failed_run_stops_run_all_after_showing_everything(tmp_path: Path):
     assert "ZeroDivisionError" in picture.data["text/html"]
     assert error.ename == "RunFailed"
     assert book.cells[4].execution_count is None
+
+
+def test_plain_cells_between_tasks_are_followed(flow: Kernel):
+    flow("%%task load\ndf = [1, 2, 3]", "load")
+    flow("%flow run")
+    flow("%%time\nX = sum(df)", "plain")
+    number = flow.value("len(In)") - 2
+    flow("%%task fit\nX * 2", "fit")
+    flow("%flow run")
+    flow("%%task load\ndf = [1, 2, 4]", "load")
+    said = flow.try_("%flow run")
+    assert f"StaleInputError: task 'fit' reads 'X', which Cell In[{number}] made from an older 'df'" in said
+    assert f"Run cell {number} again" in said
+    flow("%%time\nX = sum(df)", "plain")
+    flow("%flow run")
+    assert flow.value("fit.result") == 14
+
+
+def test_a_run_in_the_middle_of_a_plain_cell(flow: Kernel):
+    flow("%%task load\ndf = [1]", "load")
+    flow("%flow run")
+    flow("%%task load\ndf = [2]", "load")
+    flow("A = [*df]\n%flow run\nB = [*df]")
+    flow("%%task reads_b\nB", "fit")
+    flow("%flow run")
+    flow("%%task reads_a\nA", "fit")
+    assert "'A', which Cell In" in flow.try_("%flow run")

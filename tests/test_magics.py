@@ -173,7 +173,7 @@ def test_status(flow: Notebook):
     said = flow("%flow status")
     assert "2 of 3 out of date" in said
     assert "its code changed" in said
-    assert "'total' before it is out of date" in said
+    assert "'total' before it: its code changed" in said
 
 
 def test_why(flow: Notebook):
@@ -305,3 +305,57 @@ def test_tasks_born_in_a_run(nb: Notebook):
     assert nb.statuses == dict.fromkeys(["t", "after", "born"], "succeeded")
     assert list(nb.flow.graph.nodes) == ["t", "after"]
     assert "born with 1" in nb.displays[-1]["data"]["text/html"]
+
+
+def test_a_task_that_reads_what_a_plain_cell_made_from_an_older_result_is_out_of_date(flow: Notebook):
+    flow.run()
+    flow("double = [2 * row for row in rows]")
+    flow("%%task doubled\nsum(double)")
+    flow.run()
+    flow("%%task load\nrows = [1, 5]\nrows")
+    flow.refused("%flow run")
+    for command in ("status", "why doubled"):
+        said = flow(f"%flow {command}")
+        assert "reads 'double', which Cell In[" in said
+        assert "✗ cannot run" in said
+    flow("double = [2 * row for row in rows]")
+    assert flow.run() == ["doubled"]
+    assert "0 of 4 out of date" in flow("%flow status")
+
+
+CHAIN = """
+report
+  now: ↻ out of date it runs, because
+    'model' before it is out of date
+      'clean' before it is out of date
+        its code changed
+            - kept = [r for r in raw if r > 1]
+            + kept = [r for r in raw if r > 2]
+"""
+
+
+def test_why_follows_what_is_before_a_task_to_the_root(nb: Notebook):
+    nb("%%task load\nraw = [1, 2, 3]")
+    nb("%%task clean\nkept = [r for r in raw if r > 1]", cell="clean")
+    nb("%%task model\nsize = len(kept)")
+    nb("%%task report\nprint(size)")
+    nb.run()
+    nb("%%task clean\nkept = [r for r in raw if r > 2]", cell="clean")
+    said = nb("%flow why report")
+    assert CHAIN.strip() in said
+    html = nb.displays[-1]["data"]["text/html"]
+    assert 'display:block;background-color:rgba(220,38,38,.18)">- kept = [r for r in raw if r &gt; 1]' in html
+    nb.run()
+    said = nb("%flow why report")
+    assert "the result of 'model.size' changed" in said
+    assert "the result of 'clean.kept' changed" in said
+    assert "+ kept = [r for r in raw if r > 2]" in said
+
+
+def test_why_and_status_say_that_a_result_was_accepted(flow: Notebook):
+    flow.run()
+    flow("%%task total\nsum(rows) + 0")
+    said = flow("%flow accept total")
+    assert "its code changed" in said
+    assert "its result was accepted as it is" in flow("%flow why total")
+    assert "✓ accepted" in flow("%flow status")

@@ -216,29 +216,20 @@ def test_outputs_are_replayed_when_a_result_is_reused(nb: Notebook):
 @pytest.mark.parametrize(
     "helper",
     [
-        pytest.param(
-            "def helper(): return source.result",
-            marks=pytest.mark.xfail(reason="a result taken from the task object is no part of the key yet"),
-        ),
         "def helper(): return eval('K')",
         "def helper(): return globals()['K']",
         "import pandas as pd\ndef helper(): return len(pd.DataFrame({'a': [1, 5, 9]}).query('a > @K'))",
         "def helper(): return __import__('__main__').K",
         "def helper(): return get_ipython().user_ns['K']",
-        pytest.param(
-            "import sys\ndef helper(): return sys.modules['__main__'].K",
-            marks=pytest.mark.xfail(reason="sys.modules is a library's, and counts by its version"),
-        ),
+        "import sys\ndef helper(): return sys.modules['__main__'].K",
+        "import sys\ndef helper(name='__main__'): return sys.modules[name].K",
         "box = [lambda: K]\ndef helper(): return box[0]()",
         "class Box:\n    def get(self): return K\nbox = Box()\ndef helper(): return box.get()",
         "import functools\ndef get(k=None): return K\nhelper = functools.partial(get, k=1)",
         "import functools\n@functools.lru_cache\ndef get(k): return k\ndef helper(): return get(K)",
         "import functools\n@functools.lru_cache\ndef helper(): return K",
         "import operator\nget = operator.itemgetter('K')\ndef helper(): return get(globals())",
-        pytest.param(
-            "import os\nos.environ['GRAFLOW_K'] = str(K)\ndef helper(): return os.environ['GRAFLOW_K']",
-            marks=pytest.mark.xfail(reason="the environment is for the trace of a later issue"),
-        ),
+        "import os\nos.environ['GRAFLOW_K'] = str(K)\ndef helper(): return os.environ['GRAFLOW_K']",
     ],
 )
 def test_ways_to_read_round_the_key(nb: Notebook, helper: str):
@@ -256,3 +247,25 @@ def test_ways_to_read_round_the_key(nb: Notebook, helper: str):
     seen = nb["t"].result
     nb.run("--force")
     assert seen == nb["t"].result
+
+
+def test_what_a_run_has_to_say_is_seen_in_jupyter_too(nb: Notebook):
+    nb("%%task a\nx = [1]")
+    nb.run()
+    nb("x = 5")
+    nb.run("--force")
+    assert "x (of task a) was assigned in a plain cell since" in nb.displays[-1]["data"]["text/html"]
+
+
+def test_a_plain_cell_that_assigns_over_a_task_is_told_so(nb: Notebook):
+    nb("%%task a\n5")
+    nb("%%task b\na + 1")
+    nb.run()
+    assert "plain cell" not in nb.displays[-1]["data"]["text/plain"]
+    nb("a = 100")
+    nb.run()
+    assert nb["b"].result == 6
+    assert (
+        "a was assigned in a plain cell: tasks that read a get the result of task a"
+        in nb.displays[-1]["data"]["text/plain"]
+    )

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 from graflow_nb.core.status import Status
 from graflow_nb.views.model import EdgeView, FlowView, NodeView
-from graflow_nb.views.page import flow_html, live_html, progress
+from graflow_nb.views.page import flow_html, live_html, notes_html, progress
 from graflow_nb.views.svg import to_svg
 
 
@@ -103,3 +103,8 @@ def test_the_bar_shows_what_is_finished_and_how():
     widths = re.findall(r"width:([\d.]+)%;background-color:(#\w+)", bar)
     expected = [Status.SUCCEEDED, Status.FAILED, Status.SKIPPED]
     assert widths == [("33.33", status.colour) for status in expected]
+
+
+def test_notes_are_shown_as_text():
+    assert notes_html(["a < b"]).count("<div") == 1
+    assert "a &lt; b" in notes_html(["a < b"])

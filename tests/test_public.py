@@ -39,7 +39,7 @@ def test_all_is_what_is_visible():
         and not isinstance(value, types.ModuleType)
         and name not in {"annotations", "TYPE_CHECKING"}
     }
-    wiring = {"Cache", "LoopBackend", "Services", "ThreadBackend", "default_services", "set_services"}
+    wiring = {"open_cache", "LoopBackend", "Services", "ThreadBackend", "default_services", "set_services"}
     assert visible - wiring == set(graflow_nb.__all__)
 
 

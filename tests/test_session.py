@@ -322,3 +322,58 @@ def test_nothing_is_left_running(nb: Notebook):
     for thread in set(threading.enumerate()) - before:
         thread.join(60)
         assert not thread.is_alive()
+
+
+@pytest.mark.parametrize("cell", ["x = 1", "x = x", "x, y2 = 1, 2", "def x(): pass"])
+def test_what_a_plain_cell_assigned_is_left_even_if_it_is_the_same_object(nb: Notebook, cell: str):
+    nb("%%task a\nx = 1", cell="a")
+    nb.run()
+    nb(cell)
+    mine = nb.ns["x"]
+    nb("%%task a\ny = 2\nx = 3", cell="a")  # the task's own cell takes the name back
+    nb(cell.replace("x = x", "x = 1"))
+    mine = nb.ns["x"]
+    assert "x (of task a) was assigned in a plain cell since: left as it is" in nb("%flow run")
+    assert nb.ns["x"] is mine
+    assert nb.ns["y"] == 2
+
+
+def test_what_a_plain_cell_assigned_stays_when_the_task_goes(nb: Notebook):
+    nb("%%task a\nx = 1", cell="a")
+    nb.run()
+    nb("x = 1")
+    nb("%flow remove a")
+    assert nb.ns["x"] == 1
+
+
+def test_a_variable_that_was_deleted_comes_back_with_the_next_run(nb: Notebook):
+    nb("%%task a\nx = 1")
+    nb.run()
+    nb("del x")
+    assert nb.run() == []
+    assert nb.ns["x"] == 1
+    nb("x = 2\ndel x")
+    nb.run()
+    assert nb.ns["x"] == 1
+
+
+def test_a_variable_of_the_run_before_is_not_there_after_a_failure(nb: Notebook):
+    nb(GATE)
+    nb("%%task a\nx = 1", cell="a")
+    nb.run()
+    nb(f"%%task a\n{WAIT}x = 1 / 0", cell="a")
+    in_background(nb)
+    end(nb)
+    nb("1")
+    assert "x" not in nb.ns
+
+
+def test_a_variable_of_a_skipped_task_that_a_plain_cell_assigned_stays(nb: Notebook):
+    nb("%%task a\nx = 1", cell="a")
+    nb("%%task b\ny = x", cell="b")
+    nb.run()
+    nb("y = 'mine'")
+    nb("%%task a\nx = 1 / 0", cell="a")
+    nb.refused("%flow run")
+    assert nb.ns["y"] == "mine"
+    assert "x" not in nb.ns

@@ -90,6 +90,14 @@ def task_parser() -> Parser:
     parser.add_argument("name", nargs="?", metavar="NAME", help="the task's name")
     parser.add_argument("--run", action="store_true", help="run at once what is out of date for this task")
     parser.add_argument("--cache", choices=["on", "off"], default="on", help="off: never reuse its result")
+    parser.add_argument("--max-age", type=float, metavar="SECONDS", help="how long its result is good for")
+    parser.add_argument("--version", metavar="TEXT", help="raise it, and the task runs again")
+    parser.add_argument(
+        "--inputs", nargs="+", default=[], metavar="PATH", help="files, folders and patterns that it reads unseen"
+    )
+    parser.add_argument(
+        "--ignore", nargs="+", default=[], metavar="NAME", help="parameters that make no difference to its result"
+    )
     parser.add_argument("--main-thread", action="store_true", help="run it on the kernel's main thread")
     return parser
 
@@ -99,6 +107,12 @@ _COMMANDS = {
     "run": "run what is out of date",
     "status": "list the tasks: up to date, out of date and why",
     "why": "say why a task would run or be reused, and why it last did",
+    "impact": "say what an edit of a task would run",
+    "accept": "keep a task's result after an edit that makes no difference",
+    "verify": "run what would be reused, and compare",
+    "param": "make a parameter, or give it another value; without arguments, list them",
+    "seed": "make the tasks' random numbers (context.rng) the same in each run",
+    "cache": "say where results are kept, or keep them elsewhere",
     "debug": "open the debugger where a task failed",
     "list": "list the flows of this notebook",
     "use": "make another flow the one in use",
@@ -110,12 +124,27 @@ _COMMANDS = {
 }
 
 
+CACHE_WORDS = ("memory", "disk", "off", "info", "clear", "gc")
+
+
 def flow_parsers() -> dict[str, Parser]:
     """Return the parser of each sub-command of ``%flow``."""
     parsers = {name: Parser(f"%flow {name}", text.capitalize() + ".") for name, text in _COMMANDS.items()}
     parsers["show"].add_argument("task", nargs="?", metavar="TASK", help="the task whose outputs to show")
-    for name in ("why", "debug"):
+    for name in ("why", "debug", "impact", "accept"):
         parsers[name].add_argument("task", metavar="TASK")
+    parsers["verify"].add_argument("tasks", nargs="*", metavar="TASK", help="by default all that are up to date")
+    parsers["param"].add_argument("name", nargs="?", metavar="NAME")
+    parsers["param"].add_argument("value", nargs="?", metavar="VALUE", help="as in Python; else it is a text")
+    parsers["seed"].add_argument("seed", nargs="?", type=_seed, metavar="N", help="a whole number, or off")
+    parsers["cache"].add_argument(
+        "what",
+        nargs="?",
+        default="info",
+        metavar="WHAT",
+        help="memory | disk | off | a folder: keep results there from now on; info: what is kept (default); "
+        "clear: let go of it; gc: remove what is left over and over the limit",
+    )
     parsers["use"].add_argument("flow", metavar="FLOW")
     parsers["remove"].add_argument("tasks", nargs="+", metavar="TASK")
     parsers["report"].add_argument("file", metavar="FILE")
@@ -124,6 +153,9 @@ def flow_parsers() -> dict[str, Parser]:
     run.add_argument("targets", nargs="*", metavar="TARGET", help="make these up to date (default: everything)")
     run.add_argument("--from", dest="from_", metavar="TASK", help="run this task and all after it again")
     run.add_argument("--force", action="store_true", help="run everything again")
+    run.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter's value, for this run only"
+    )
     run.add_argument("--workers", type=_positive, metavar="N", help="how many tasks run at once")
     run.add_argument(
         "--keep-going", action="store_true", help="after a failure skip only what depends on it (default)"
@@ -165,9 +197,20 @@ def completions(line: str, tasks: Iterable[str], flows: Iterable[str]) -> list[s
 
 
 def _names(command: str, tasks: Iterable[str], flows: Iterable[str]) -> Iterable[str]:
-    if command in {"run", "why", "debug", "remove", "show"}:
+    if command in {"run", "why", "debug", "remove", "show", "impact", "accept", "verify", "param"}:
         return tasks
+    if command == "cache":
+        return CACHE_WORDS
+    if command == "seed":
+        return ["off"]
     return flows if command == "use" else ()
+
+
+def _seed(text: str) -> int | str:
+    return text if text == "off" else int(text)
+
+
+_seed.__name__ = "seed (a whole number, or off)"
 
 
 def _positive(text: str) -> int:

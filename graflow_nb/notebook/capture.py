@@ -8,7 +8,6 @@ pass on whatever belongs to no task. Writes to the file descriptor itself (`os.s
 from __future__ import annotations
 
 import builtins
-import contextvars
 import getpass
 import io
 import logging
@@ -22,6 +21,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from graflow_nb.core.events import RunFinished, RunStarted
+from graflow_nb.core.inherit import close_inheritance, open_inheritance
 from graflow_nb.notebook.sink import SINK, Sink
 from graflow_nb.notebook.traceback import error_dict, error_output
 
@@ -93,7 +93,8 @@ class Routes:
                 self._replace_publisher()
                 self._replace_showtraceback()
                 self._replace_figures()
-                self._replace_thread_start()
+                open_inheritance()
+                self._restore.append(close_inheritance)
                 self._replace_emit()
         self.refresh()
 
@@ -228,19 +229,6 @@ class Routes:
         routed.is_graflows = True  # type: ignore[attr-defined]
         setattr(owner, name, routed)
         self._restore.append(partial(_undo, owner, name, routed, ask))
-
-    def _replace_thread_start(self) -> None:
-        """Let a thread that a task starts belong to the task."""
-        start = threading.Thread.start
-
-        def routed(thread: threading.Thread) -> None:
-            if SINK.get() is not None:
-                run, variables = thread.run, contextvars.copy_context()
-                thread.run = lambda: variables.run(run)  # type: ignore[method-assign]
-            start(thread)
-
-        setattr(threading.Thread, "start", routed)  # noqa: B010 - a type checker would forbid it otherwise
-        self._restore.append(partial(_undo, threading.Thread, "start", routed, start))
 
 
 class AfterImport(MetaPathFinder):

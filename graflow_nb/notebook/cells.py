@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import ast
 import builtins
+import functools
 import keyword
 import sys
 from typing import TYPE_CHECKING, Any
 
 from graflow_nb.core.errors import TaskDefinitionError
 from graflow_nb.core.task import Defined, Task
-from graflow_nb.incremental.bytecode import code_info, joined
-from graflow_nb.incremental.reads import Part, walk
+from graflow_nb.incremental.code.bytecode import CodeInfo, code_info, joined
+from graflow_nb.incremental.code.reads import Reads, cell_reads
 from graflow_nb.notebook.names import CellNames, cell_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from types import CodeType
 
     from IPython.core.interactiveshell import InteractiveShell
@@ -110,17 +111,19 @@ class CellBody:
         variables = {name: world[name] for name in self.variables if name in world}
         return Defined(world[own] if own in self.names.assigns and own in world else value, variables)
 
-    def __graflow_parts__(self, left_out: Collection[str]) -> list[Part]:
+    def __graflow_reads__(self, left_out: Collection[str], texts: Iterable[str] = ()) -> Reads:
         """Return what the cell's result depends on beside its inputs.
 
         A task that the cell reads is left out here, where its name stands for the result; not in helper
         functions, where it stands for the task.
         """
-        info = joined([code_info(code) for code in (self.body, self.last) if code is not None])
-        reads = info._replace(names=tuple(sorted(self.names.reads.difference(left_out))))
-        mine = {name for name in left_out if not isinstance(self.namespace.get(name), Task)}
-        with walk(mine, self.namespace) as walking:
-            return [Part("code", "code", info.digest), *walking.names(reads, self.namespace)]
+        reads = self._info._replace(names=tuple(sorted(self.names.reads.difference(left_out))))
+        mine = [name for name in left_out if not isinstance(self.namespace.get(name), Task)]
+        return cell_reads(self, reads, mine, texts)
+
+    @functools.cached_property
+    def _info(self) -> CodeInfo:
+        return joined([code_info(code) for code in (self.body, self.last) if code is not None])
 
 
 class AsyncCellBody(CellBody):

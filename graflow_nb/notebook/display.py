@@ -12,7 +12,7 @@ from graflow_nb.core.events import Event, RunFinished, RunStarted
 from graflow_nb.core.status import Status
 from graflow_nb.notebook.sink import SINK
 from graflow_nb.views.outputs import bounded, is_embeddable
-from graflow_nb.views.page import HINT, flow_html, live_html
+from graflow_nb.views.page import HINT, flow_html, live_html, notes_html
 from graflow_nb.views.snapshot import run_view
 from graflow_nb.views.text import to_text
 
@@ -73,9 +73,11 @@ class _Shown:
         self._over.set()
         self._thread.join()
         view = run_view(self._run)
-        notes = (f"  {note}" for note in self._run.notes)
+        notes = [f"  {note}" for note in self._run.notes]
         tracebacks = () if is_terminal(self._shell) else _tracebacks(view)
-        self._publish(flow_html(view), "\n".join([to_text(view), *notes, *tracebacks]))
+        self._publish(
+            flow_html(view) + notes_html(self._run.notes), "\n".join([to_text(view), *notes, *tracebacks])
+        )
         for node in view.nodes:
             if node.outputs and (is_terminal(self._shell) or not all(map(is_embeddable, node.outputs))):
                 replay(self._shell, node.name, node.outputs)

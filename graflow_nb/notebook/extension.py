@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -39,6 +40,7 @@ NAMES = {
 _HEADER = re.compile(r"#\|\s*task:[ \t]*(\S.*?)\s*$")
 _HELP = re.compile(r"%%task\s.*(--help|-h)\s*$")
 _ASKS_HELP = re.compile(r"%%task\s+(-h|--help)\s*$")
+_OUR_LINE = re.compile(r"%(flow|graflow)\b")
 _OURS = re.compile(r"\s*%%?(task|flow|graflow)\s")
 
 
@@ -70,6 +72,19 @@ def header_to_magic(lines: list[str]) -> list[str]:
         return [f"%%task {match[1]}\n", *lines[1:]]
     # The shell refuses a cell magic without a body before the magic can answer.
     return [*lines, "#\n"] if len(lines) == 1 and _ASKS_HELP.match(lines[0]) else lines
+
+
+def is_ours_only(source: str) -> bool:
+    r"""Whether a cell has nothing but magics of ours.
+
+    >>> is_ours_only("%flow run\n# done"), is_ours_only("%%task a\nx = 1"), is_ours_only("%flow run\nx = 1")
+    (True, True, False)
+    """
+    first = source.lstrip()
+    if first.startswith("%%task ") or _HEADER.match(first.split("\n", 1)[0]):
+        return True
+    lines = [line.strip() for line in source.splitlines()]
+    return all(not line or line.startswith("#") or _OUR_LINE.match(line) for line in lines)
 
 
 def help_above_magic(lines: list[str]) -> list[str]:
@@ -160,15 +175,33 @@ class Extension:
         for cell in metadata.get("deletedCells", ()):
             self.session.ledger.drop(cell)
         self.session.ledger.begin(info.cell_id or _stand_in(info.raw_cell or ""))
+        self.session.cells_run += not is_ours_only(info.raw_cell or "")
+        history = self._shell.history_manager  # versions of the shell differ in when they count the cell
+        number = len(history.input_hist_parsed) if history is not None else self._shell.execution_count
+        source = self._as_python(info)
+        for line in self.session.waiting.begin(source, self._shell.transform_cell):
+            print(line)
+        self.session.derived.begin(number, source, self._shell.transform_cell)
 
     def _after_cell(self, result: ExecutionResult) -> None:
+        self.session.derived.end(success=bool(result.success), started=result.error_before_exec is None)
         self.session.ledger.end(success=bool(result.success))
+        self.session.waiting.end()
+
+    def _as_python(self, info: ExecutionInfo) -> str:
+        """Return a cell's source with its magics as calls."""
+        source = getattr(info, "transformed_cell", None)  # older versions of the shell do not hand it over
+        if source is None:
+            with suppress(Exception):  # then the shell will say what is wrong
+                source = self._shell.transform_cell(info.raw_cell or "")
+        return source or ""
 
     @context_matcher()  # type: ignore[untyped-decorator]
     def _complete(self, context: Any) -> dict[str, Any]:
         line = context.line_with_cursor[: context.cursor_position]
         if not _OURS.match(line):
-            return {"completions": [], "suppress": False}
+            names = [name for name in self.session.waiting if name.startswith(context.token)]
+            return {"completions": [SimpleCompletion(text=name, type="instance") for name in names]}
         found = completions(line, self.session.flow.graph.nodes, self.session.flows)
         return {
             "completions": [SimpleCompletion(text=text, type="task") for text in found],

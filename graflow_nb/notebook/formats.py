@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from graflow_nb.core.compose import Chain, ParallelGroup
-from graflow_nb.core.errors import GraflowError, describe
+from graflow_nb.core.errors import GraflowError
 from graflow_nb.core.run import Run
 from graflow_nb.core.scope import current_workflow
 from graflow_nb.core.task import Task
 from graflow_nb.core.workflow import WorkflowContext
-from graflow_nb.incremental.reads import short
+from graflow_nb.incremental.code.parts import short
 from graflow_nb.notebook.cells import CellBody
-from graflow_nb.views.page import chip_html, flow_html
+from graflow_nb.views.page import chip_html, flow_html, notes_html
 from graflow_nb.views.snapshot import flow_view, run_view
-from graflow_nb.views.text import badge, escaped, human_seconds, to_text
+from graflow_nb.views.text import badge, escaped, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     Bundle = dict[str, str]
 
 _MOST_NAMED = 6
-_CELL = "text-align:left;padding:2px 12px 2px 0;vertical-align:top"
 
 
 def register(shell: InteractiveShell) -> Callable[[], None]:
@@ -63,52 +62,15 @@ def show_defined(shell: InteractiveShell, flow: WorkflowContext, task: Task, sai
         reads = [n if n == s.task else f"{n} of {s.task}" for n, s in _upstream(plan, task.name)]
         facts += [f"reads {', '.join(dict.fromkeys(reads))}"] if reads else []
         facts += [f"defines {', '.join(task.defines)}"] if task.defines else []
-        facts.append(_stale_words(flow.stale(plan)))
+        facts.append(stale_words(flow.stale(plan)))
         facts += plan.notes
         if task.name in plan.missing and plan.parents[task.name]:
             facts.append(f"nothing gives it {', '.join(plan.missing[task.name].parameters)} yet")
     except GraflowError as error:
         facts.append(str(error))
     lines = [f"task {task.name}: {' · '.join(facts)}", *said]
-    html = "".join(f'<div style="font-size:90%;opacity:.85">{escaped(line)}</div>' for line in lines)
+    html = notes_html(lines)
     shell.display_pub.publish({"text/plain": "\n".join(lines), "text/html": html})
-
-
-def show_status(shell: InteractiveShell, flow: WorkflowContext) -> None:
-    """List a flow's tasks with what is out of date, and why."""
-    plan = flow.plan()
-    stale = flow.stale(plan)
-    rows = []
-    for name in plan.order(plan.tasks):
-        record = plan.tasks[name].record
-        look = badge(record.status if record else None)
-        took = human_seconds(record.seconds) if record and record.seconds is not None else ""
-        if name in plan.missing:
-            state, why = "unwired" if name in plan.unwired else "cannot run", plan.missing[name].message
-        else:
-            state = "out of date" if name in stale else "up to date"
-            why = "; ".join(map(str, stale.get(name, ())))
-        rows.append((f"{look.symbol} {name}", state, look.word, took, why))
-    title = f"{flow.name}: {len(stale)} of {len(plan.tasks)} out of date"
-    _publish_table(shell, title, ("task", "state", "last run", "took", "why"), rows)
-
-
-def show_why(shell: InteractiveShell, flow: WorkflowContext, task: Task) -> None:
-    """Say why a task would run or be reused now, and why it did in its last run."""
-    plan = flow.plan()
-    stale = flow.stale(plan)
-    if task.name in plan.missing:
-        now = [("now", "cannot run", plan.missing[task.name].message)]
-    else:
-        reasons = stale.get(task.name)
-        words = [str(reason) for reason in reasons] if reasons is not None else ["nothing it depends on changed"]
-        now = [("now", "runs" if reasons is not None else "is reused", word) for word in words]
-    record = task.record
-    if record is not None:
-        now += [("last run", "ran", str(reason)) for reason in record.reasons]
-        about = describe(record.error) if record.error is not None else record.note
-        now += [("last run", record.status.word, about)] if about or not record.reasons else []
-    _publish_table(shell, f"{task.name}", ("when", "what", "because"), now)
 
 
 def _expression(_: Any) -> Bundle | None:
@@ -141,8 +103,7 @@ def _task(task: Task) -> Bundle:
 
 def _picture(view: FlowView, notes: Iterable[str]) -> Bundle:
     said = list(notes)
-    html = "".join(f'<div style="font-size:90%;opacity:.85">{escaped(note)}</div>' for note in said)
-    return {"text/html": flow_html(view) + html, "text/plain": "\n".join([to_text(view), *said])}
+    return {"text/html": flow_html(view) + notes_html(said), "text/plain": "\n".join([to_text(view), *said])}
 
 
 def _upstream(plan: Any, name: str) -> list[tuple[str, Any]]:
@@ -150,25 +111,10 @@ def _upstream(plan: Any, name: str) -> list[tuple[str, Any]]:
     return [(n, s) for n, s in (binding.sources() if binding else ()) if hasattr(s, "task")]
 
 
-def _stale_words(stale: Iterable[str]) -> str:
+def stale_words(stale: Iterable[str]) -> str:
+    """Say in a few words what is out of date."""
     names = list(stale)
     if not names:
         return "nothing is out of date"
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     return f"out of date: {', '.join(names[:_MOST_NAMED])}{more}"
-
-
-def _publish_table(
-    shell: InteractiveShell, title: str, header: Sequence[str], rows: Sequence[Sequence[str]]
-) -> None:
-    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in [header, *rows]
-    ]
-    head = "".join(f'<th style="{_CELL}">{escaped(cell)}</th>' for cell in header)
-    body = "".join(
-        "<tr>" + "".join(f'<td style="{_CELL}">{escaped(cell)}</td>' for cell in row) + "</tr>" for row in rows
-    )
-    html = f"<div><strong>{escaped(title)}</strong></div><table><tr>{head}</tr>{body}</table>"
-    shell.display_pub.publish({"text/plain": "\n".join([title, *lines]), "text/html": html})

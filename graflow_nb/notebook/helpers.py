@@ -7,8 +7,8 @@ from types import FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from graflow_nb.core.task import Task
-from graflow_nb.incremental.bytecode import code_info
-from graflow_nb.incremental.libraries import is_library
+from graflow_nb.incremental.code.bytecode import code_info
+from graflow_nb.incremental.code.libraries import is_library
 from graflow_nb.notebook.cells import CellBody
 
 if TYPE_CHECKING:

@@ -14,13 +14,14 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_
 
 from graflow_nb.core.errors import GraflowError, did_you_mean
 from graflow_nb.core.scope import running
-from graflow_nb.notebook import formats
+from graflow_nb.notebook import answers, formats
 from graflow_nb.notebook.arguments import HelpShown, flow_parsers, overview, task_parser
 from graflow_nb.notebook.capture import show_value
 from graflow_nb.notebook.cells import check_name, compile_cell, function_of, imports_of
 from graflow_nb.notebook.display import replay
 from graflow_nb.notebook.errors import RunFailed, RunInterrupted, TaskSyntaxError
 from graflow_nb.notebook.traceback import own_traceback
+from graflow_nb.notebook.upkeep import Upkeep, assignments
 from graflow_nb.views.report import to_report
 from graflow_nb.views.snapshot import run_view
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 
 @magics_class
-class FlowMagics(Magics):
+class FlowMagics(Upkeep, Magics):
     """The magics of one notebook.
 
     Parameters
@@ -101,7 +102,14 @@ class FlowMagics(Magics):
 
     def _task(self, line: str, cell: str) -> None:
         options = task_parser().read(line)
-        settings = {"cache": options.cache == "on", "main_thread": options.main_thread}
+        settings = {
+            "cache": options.cache == "on",
+            "max_age": options.max_age,
+            "version": options.version,
+            "ignore": options.ignore,
+            "inputs": options.inputs,
+            "main_thread": options.main_thread,
+        }
         raw = self._raw_cell(line, cell)
         fn: Callable[..., Any]
         if options.name is None:
@@ -146,6 +154,7 @@ class FlowMagics(Magics):
                 *options.targets,
                 from_=options.from_,
                 force=options.force,
+                set=assignments(options.set),
                 workers=options.workers,
                 fail_fast=options.fail_fast,
                 background=options.background,
@@ -168,10 +177,10 @@ class FlowMagics(Magics):
             print(f"{task.name} has no outputs")
 
     def _status(self, _: Namespace) -> None:
-        formats.show_status(self.shell, self._session.flow)
+        answers.show_status(self.shell, self._session.flow)
 
     def _why(self, options: Namespace) -> None:
-        formats.show_why(self.shell, self._session.flow, self._session.flow[options.task])
+        answers.show_why(self.shell, self._session.flow, self._session.flow[options.task])
 
     def _debug(self, options: Namespace) -> None:
         task = self._session.flow[options.task]

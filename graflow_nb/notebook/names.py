@@ -34,6 +34,49 @@ class CellNames(NamedTuple):
     rebinds: tuple[str, ...]
 
 
+class StatementNames(NamedTuple):
+    """The names of one statement.
+
+    Attributes
+    ----------
+    reads : frozenset of str
+        Names it reads while it runs.
+    inside : frozenset of str
+        Names that functions in it read when they are called.
+    binds : frozenset of str
+        All names it binds, the targets of ``for`` and ``with`` and those of imports included.
+    """
+
+    reads: frozenset[str]
+    inside: frozenset[str]
+    binds: frozenset[str]
+
+
+def statement_names(node: ast.stmt) -> StatementNames:
+    r"""Analyse one statement of a cell.
+
+    Examples
+    --------
+    >>> names = statement_names(ast.parse("for i in rows: total = total + i").body[0])
+    >>> sorted(names.reads), sorted(names.binds)
+    (['rows', 'total'], ['i', 'total'])
+    >>> names = statement_names(ast.parse("def f(x=a): return x + b").body[0])
+    >>> sorted(names.reads), sorted(names.inside), sorted(names.binds)
+    (['a'], ['b'], ['f'])
+    """
+    order = _Order()
+    order.visit(node)
+    inside: set[str] = set()
+    if any(isinstance(part, _FUNCTIONS) for part in ast.walk(node)):
+        inside = _inside(symtable.symtable(ast.unparse(node), "<cell>", "exec"))[0]
+    temporary = {n for n in order.bound if order.first[n] == "bound" and n not in order.assigned}
+    reads = (order.read_names - temporary) | _named_in_texts(node)
+    return StatementNames(frozenset(reads), frozenset(inside), frozenset((*order.bound, *order.imports)))
+
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+
+
 def cell_names(source: str, filename: str = "<cell>") -> CellNames:
     r"""Analyse the source of a cell.
 
@@ -79,14 +122,18 @@ class _Order(ast.NodeVisitor):
 
     def __init__(self) -> None:
         self.first: dict[str, str] = {}
+        self.read_names: set[str] = set()
         self.bound: dict[str, None] = {}
         self.assigned: dict[str, None] = {}
         self.imports: dict[str, None] = {}
         self._hidden: list[_Hidden] = []
 
     def read(self, name: str) -> None:
-        if not any(name in names for names in self._hidden):
-            self.first.setdefault(name, "read")
+        for depth, names in enumerate(reversed(self._hidden)):
+            if name in names and (names.is_comprehension or depth == 0):  # else a class body: only it sees them
+                return
+        self.first.setdefault(name, "read")
+        self.read_names.add(name)
 
     def bind(self, name: str) -> None:
         self.first.setdefault(name, "bound")
@@ -209,9 +256,11 @@ class _Order(ast.NodeVisitor):
         self.assign(node.name)
 
     def _comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> None:
+        self.visit(node.generators[0].iter)  # which the scope round it sees
         self._hidden.append(_Hidden(is_comprehension=True))
-        for generator in node.generators:
-            self.visit(generator.iter)
+        for number, generator in enumerate(node.generators):
+            if number:
+                self.visit(generator.iter)
             self.targets(generator.target)
             self.visit_all(*generator.ifs)
         self.visit_all(*((node.key, node.value) if isinstance(node, ast.DictComp) else (node.elt,)))

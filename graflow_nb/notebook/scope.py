@@ -15,12 +15,18 @@ from typing import TYPE_CHECKING, Any
 
 from graflow_nb.core.errors import TaskDefinitionError
 from graflow_nb.core.task import Task
-from graflow_nb.incremental.bytecode import code_info
+from graflow_nb.incremental.code.bytecode import code_info
+from graflow_nb.incremental.staleness import outdated, print_of, stale_input
 from graflow_nb.notebook.cells import CellBody
 from graflow_nb.notebook.helpers import contents, global_reads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+    from graflow_nb.core.arguments import Behind, Reads
+    from graflow_nb.core.call import Produced
+    from graflow_nb.core.graph import TaskGraph
+    from graflow_nb.notebook.derived import Derived
 
 
 class NotebookScope:
@@ -30,12 +36,16 @@ class NotebookScope:
     ----------
     namespace : dict
         The notebook's.
+    derived : Derived
+        What plain cells made of tasks' results.
     """
 
-    def __init__(self, namespace: dict[str, Any]) -> None:
+    def __init__(self, namespace: dict[str, Any], derived: Derived) -> None:
         self._namespace = namespace
+        self._derived = derived
+        self._accepted: dict[tuple[str, str, str, str | None, object], object] = {}
 
-    def reads(self, task: Task) -> tuple[Mapping[str, str], Collection[str]]:
+    def reads(self, task: Task) -> Reads:
         """Return the names that may be tasks (in a cell), and those that may be variables of tasks."""
         fn = task.fn
         if not isinstance(fn, CellBody):
@@ -45,6 +55,32 @@ class NotebookScope:
         helpers = self._helpers(direct).values()
         as_tasks = {name: getattr(self._task(name), "name", name) for name in direct}
         return as_tasks, [*direct, *sorted(global_reads(helpers, self._namespace) - own)]
+
+    def made_from(self, task: Task, reads: Reads, graph: TaskGraph) -> Sequence[Behind]:
+        """Return what of these names plain cells made from results of the graph's tasks.
+
+        Where it was accepted for this task, it counts as made from the result that it was accepted with.
+        """
+        if not self._derived:
+            return ()
+        own = self._derived.names_of(task)  # defaults, what a decorator got, bound arguments
+        found = self._derived.behind(dict.fromkeys((*reads[0], *reads[1], *own)), graph)
+        accepted = self._accepted
+        return [item._replace(seen=accepted.get(_key(task, item), item.seen)) for item in found]
+
+    def check(self, task: Task, behind: Sequence[Behind], inputs: Mapping[str, Produced], *, accept: bool) -> None:
+        """Raise if something was made from another result than the one of this run, unless that is accepted.
+
+        Raises
+        ------
+        StaleInputError
+        """
+        stale = outdated(behind, inputs)
+        if stale and not accept:
+            raise stale_input(task.name, stale)
+        for item in stale:
+            if item.variable is None or item.variable in inputs[item.task].variables:
+                self._accepted[_key(task, item)] = print_of(inputs[item.task], item.variable)
 
     def enter(self, task: Task, values: Mapping[str, Any]) -> Callable[..., Any]:
         """Return the task's function with these names bound to these values."""
@@ -68,6 +104,10 @@ class NotebookScope:
     def _task(self, name: str) -> Task | None:
         value = self._namespace.get(name)
         return value if isinstance(value, Task) else None
+
+
+def _key(task: Task, item: Behind) -> tuple[str, str, str, str | None, object]:
+    return task.name, item.name, item.task, item.variable, item.seen
 
 
 class World:

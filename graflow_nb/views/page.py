@@ -15,6 +15,8 @@ from graflow_nb.views.svg import data_uri, place, tint, to_svg
 from graflow_nb.views.text import badge, details, escaped, human_seconds, in_order, summary, tally
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from graflow_nb.views.layout import Direction
     from graflow_nb.views.model import FlowView, NodeView
     from graflow_nb.views.text import Badge
@@ -42,6 +44,11 @@ def flow_html(view: FlowView, *, direction: Direction = "LR", limit: int = LIMIT
     opened = _opened(view)
     blocks = (_outputs(node, limit, hint, opened=node.name in opened) for node in in_order(view) if node.outputs)
     return f'<div style="margin:4px 0">{_heading(view)}{_picture(view, direction)}{"".join(blocks)}</div>'
+
+
+def notes_html(notes: Iterable[str]) -> str:
+    """Show what the reader should be told, a line each."""
+    return "".join(f'<div style="font-size:90%;opacity:.85">{escaped(note)}</div>' for note in notes)
 
 
 def live_html(view: FlowView, *, direction: Direction = "LR", picture: bool = True) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from graflow_nb.views.model import FlowView, NodeView
 
 SECOND, MINUTE, HOUR = 1000, 60, 3600  # in milliseconds, in seconds, in seconds
+KILO = 1000
 UPSTREAM_SHOWN, UPSTREAM_COLUMNS, NOTE_COLUMNS = 4, 24, 60
 TIME = 2  # the cell that is aligned right
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -73,6 +74,21 @@ def human_seconds(seconds: float) -> str:
     if whole < HOUR:
         return f"{whole // MINUTE} min {whole % MINUTE} s"
     return f"{whole // HOUR} h {whole % HOUR // MINUTE} min"
+
+
+def human_bytes(count: int) -> str:
+    """Write a number of bytes with the digits that matter.
+
+    >>> [human_bytes(n) for n in (999, 12_345, 5 * 2**30)]
+    ['999 B', '12 kB', '5.4 GB']
+    """
+    size, unit = float(count), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if size < KILO:
+            break
+        size, unit = size / KILO, larger
+    digits = 1 if size < KILO / 100 and unit != "B" else 0
+    return f"{size:.{digits}f} {unit}"
 
 
 def clean(text: str) -> str:
