@@ -66,6 +66,9 @@ class Cached:
         """Change the first source."""
         self.changed += 1
 
+    def restart(self) -> None:
+        """Let go of what would be gone after a restart, if that is to be measured."""
+
     def seed(self, name: str) -> int:
         """Return the seed of a source."""
         return 1_000_000 * self.changed if name == next(iter(self.graph)) else 1
@@ -92,6 +95,7 @@ class Cached:
 
 class Ours(Cached):
     name = "graflow_nb"
+    where: str | Path = "memory"
     flow: WorkflowContext
 
     def open(self) -> None:
@@ -107,7 +111,7 @@ class Ours(Cached):
         self._run = self.flow.run(raise_errors=True)
 
     def _build(self) -> WorkflowContext:
-        with workflow("cached") as flow:
+        with workflow("cached", cache=self.where) as flow:
             tasks = {n: Task(n, self._steps[n] if b else source(self.seed(n))) for n, b in self.graph.items()}
             for name, befores in self.graph.items():
                 if befores:
@@ -128,6 +132,23 @@ class Ours(Cached):
     def final(self) -> int:
         final: int = self._run.results[next(reversed(self.graph))]
         return final
+
+
+class OursOnDisk(Ours):
+    """Results come from disk: before each round the workflow is built anew, with nothing in memory."""
+
+    name = "graflow_nb, from disk after a restart"
+
+    def open(self) -> None:
+        super().open()
+        self.where = self.folder / "kept"
+
+    def restart(self) -> None:
+        self.flow.services.cache.close()  # type: ignore[union-attr]
+        self.flow = self._build()
+
+    def change(self) -> None:
+        Cached.change(self)
 
 
 class OursDistinct(Ours):
@@ -347,6 +368,7 @@ def again(kind: type[Cached], graph: Graph, must_run: int = 0, tasks: int = 0) -
         def prepare() -> None:
             if must_run:
                 peer.change()
+            peer.restart()
 
         def run(_: object) -> None:
             peer.make()
