@@ -6,6 +6,7 @@ with 128 colours, so that a tutorial stays small and a change of it can be read.
 
 import io
 import re
+import shutil
 import subprocess
 import sys
 from base64 import b64decode, b64encode
@@ -19,6 +20,7 @@ PNG = re.compile(r'(?<=src="data:image/png;base64,)[^"]+')
 
 
 def main(tutorial: Path) -> None:
+    shutil.rmtree(tutorial.parent / ".graflow_nb", ignore_errors=True)  # the story begins with nothing kept
     with TemporaryDirectory() as folder:
         ran = Path(folder, tutorial.name)
         run = [sys.executable, "-m", "graflow_nb.cli", "run", str(tutorial), "--output", str(ran)]
