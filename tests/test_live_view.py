@@ -39,7 +39,7 @@ def chain_of(*nodes):
 
 
 def test_the_table_has_every_status_and_colours_for_both_themes():
-    assert WORDS == ["not run", *(status.word for status in Status)]
+    assert ["not run", *(status.word for status in Status)] == WORDS
     assert all({"name", "symbol", "word", "color", "dark"} == row.keys() for row in statuses_data())
     assert len(WORDS) <= 16
 

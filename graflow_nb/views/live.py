@@ -17,8 +17,9 @@ from graflow_nb.views.svg import place
 from graflow_nb.views.text import NOT_RUN, shorten, summary
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
+    from graflow_nb.core.param import Param
     from graflow_nb.core.run import Run
     from graflow_nb.views.layout import Direction
     from graflow_nb.views.model import EdgeView, FlowView, NodeView
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 FROM_CACHE, STALE, WARNED, HAS_OUTPUTS = 16, 32, 64, 128
 """The bits of a node's byte above the index of its status."""
 LONGEST_NAME = 60
-_INDEX = {None: 0, **{status: index for index, status in enumerate(Status, 1)}}
+_INDEX: dict[Status | None, int] = {None: 0, **{status: index for index, status in enumerate(Status, 1)}}
 
 
 def statuses_data() -> list[dict[str, str]]:
@@ -117,6 +118,28 @@ def run_data(view: FlowView, run: Run | None) -> dict[str, Any]:
     }
 
 
+def params_data(params: Iterable[Param]) -> list[dict[str, Any]]:
+    """Return the parameters that have a control."""
+    return [
+        {
+            "name": param.name,
+            "kind": param.kind,
+            "value": param.value,
+            "default": param.default,
+            "min": param.span.min,
+            "max": param.span.max,
+            "step": param.span.step,
+            "choices": list(param.span.choices) if param.span.choices is not None else None,
+        }
+        for param in params
+        if param.kind != "other" and all(map(_is_plain, param.span.choices or ()))
+    ]
+
+
+def _is_plain(value: Any) -> bool:
+    return type(value) in {str, int, float, bool}
+
+
 def timeline_data(view: FlowView) -> dict[str, Any]:
     """Return what ran when, and the critical path: the chain of tasks that decided how long it all took."""
     ran = [(n, node) for n, node in enumerate(view.nodes) if node.started is not None]
@@ -169,7 +192,7 @@ def _state(node: NodeView) -> int:
 
 
 def _warns(output: Mapping[str, Any]) -> bool:
-    return output["output_type"] == "stream" and output["name"] == "stderr"
+    return (output["output_type"], output.get("name")) == ("stream", "stderr")
 
 
 def _kind(edge: EdgeView) -> str:
