@@ -112,7 +112,7 @@ class Board:
         self.publisher.poke()
 
     def want_timeline(self, widget: FlowWidget) -> None:
-        """Send a widget what ran when, now and from now on."""
+        """Send a widget what ran when, once."""
         if shown := self._widgets.get(widget):
             shown.wants_timeline = True
             self.publisher.poke()
@@ -185,7 +185,7 @@ class _Shown:
             if self._selected is not None:  # indices may have moved
                 values["selected"] = names.index(self._selected) if self._selected in names else -1
         if self.wants_timeline:
-            values["timeline"] = timeline_data(view)
+            self.wants_timeline, values["timeline"] = False, timeline_data(view)
         self._widget.show(**values)
         self._show_pane(view)
 

@@ -32,11 +32,11 @@ _INDEX: dict[Status | None, int] = {None: 0, **{status: index for index, status 
 
 def statuses_data() -> list[dict[str, str]]:
     """Return the table that the low four bits of a node's byte point into; the first is for "not run"."""
-    first = {"name": "not_run", "symbol": NOT_RUN.symbol, "word": NOT_RUN.word, "color": NOT_RUN.colour}
+    first = {"name": NOT_RUN.word, "symbol": NOT_RUN.symbol, "word": NOT_RUN.word, "color": NOT_RUN.colour}
     return [
         {**first, "dark": "#9ca3af"},
         *(
-            {"name": s.name.lower(), "symbol": s.symbol, "word": s.word, "color": s.colour, "dark": s.dark}
+            {"name": s.word, "symbol": s.symbol, "word": s.word, "color": s.colour, "dark": s.dark}
             for s in Status
         ),
     ]
