@@ -88,15 +88,16 @@ class Board:
             self.remove(widget)
 
     def started(self, run: Run) -> None:
-        """Say that a run has begun."""
+        """Say that a run has begun, which decides on its tasks anew."""
         if not self.plan.holds(self.flow.graph):
             self.plan = self.flow.plan()
         self.run = run
+        self.stale.difference_update(run.records)
         self.publisher.poke()
 
     def finished(self, run: Run) -> None:
-        """Say that a run has ended: what succeeded is up to date."""
-        self.stale -= {name for name, record in list(run.records.items()) if record.status.is_success}
+        """Say that a run has ended: what has no result would run again."""
+        self.stale |= {name for name, record in list(run.records.items()) if not record.status.is_success}
         self.publisher.poke()
 
     def refresh(self) -> None:

@@ -77,7 +77,7 @@ def data_html(plan: Plan, task: Task) -> str:
         for name in (None, *produced.variables):
             at_hand = produced.at_hand
             made.append((name or "result", "", preview(at_hand[name]) if name in at_hand else _ELSEWHERE))
-    return values_html("takes", rows) + values_html("made", made)
+    return values_html("Takes", rows) + values_html("Made", made)
 
 
 def _arguments(plan: Plan, name: str) -> Iterator[tuple[str, str, Preview]]:

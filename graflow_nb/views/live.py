@@ -142,7 +142,7 @@ def _is_plain(value: Any) -> bool:
 
 def timeline_data(view: FlowView) -> dict[str, Any]:
     """Return what ran when, and the critical path: the chain of tasks that decided how long it all took."""
-    ran = [(n, node) for n, node in enumerate(view.nodes) if node.started is not None]
+    ran = [(n, node) for n, node in enumerate(view.nodes) if _took_time(node)]
     now = view.seconds or 0.0
     rows = [
         {
@@ -161,7 +161,7 @@ def timeline_data(view: FlowView) -> dict[str, Any]:
 
 def _critical(view: FlowView, now: float) -> list[int]:
     """Go back from the task that ended last, each time to the one before it that ended last."""
-    ran = {node.name: n for n, node in enumerate(view.nodes) if node.started is not None}
+    ran = {node.name: n for n, node in enumerate(view.nodes) if _took_time(node)}
     before: dict[str, list[str]] = {name: [] for name in ran}
     for edge in view.edges:
         if edge.source in ran and edge.target in ran:
@@ -173,6 +173,10 @@ def _critical(view: FlowView, now: float) -> list[int]:
         path.append(ran[last])
         choice = before[last]
     return path[::-1]
+
+
+def _took_time(node: NodeView) -> bool:
+    return node.started is not None and not node.is_param
 
 
 def _end(node: NodeView, now: float) -> float:

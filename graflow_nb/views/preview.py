@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 LONGEST = 200
 """Characters of a glimpse."""
 MOST_ITEMS = 6
+_HEADS = ("name", "from", "type", "size", "value")
 DEEPEST = 2
 _PLAIN = (int, float, complex, bool, type(None))
 _BOXES: dict[type, tuple[str, str]] = {
@@ -78,9 +79,11 @@ def preview(value: Any) -> Preview:
 
 
 def preview_table(rows: Iterable[tuple[str, str, Preview]]) -> str:
-    """Return named values as an HTML table: name, where from, and what."""
+    """Return named values as an HTML table: name, where from, and what; columns without any text are left out."""
     cells = [(name, origin, p.kind, p.size, p.glimpse) for name, origin, p in rows]
-    return table_html(("name", "from", "type", "size", "value"), cells) if cells else ""
+    shown = [n for n in range(len(_HEADS)) if any(row[n] for row in cells)]
+    kept = [[row[n] for n in shown] for row in cells]
+    return table_html([_HEADS[n] for n in shown], kept) if cells else ""
 
 
 def _name(kind: type) -> str:
