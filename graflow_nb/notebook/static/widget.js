@@ -59,10 +59,13 @@ export function ticking(seconds) {
   return seconds < 1 ? `${Math.max(0, seconds).toFixed(1)} s` : humanSeconds(seconds);
 }
 
+const WIDE = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
+
 /** Count columns: wide characters take two. */
 export function columns(text) {
+  if (text.length < 256 && !/[\u0300-\uffff]/.test(text.replace("…", "."))) return text.length;
   let count = 0;
-  for (const character of text) count += /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u.test(character) ? 2 : 1;
+  for (const character of text) count += /\p{M}/u.test(character) ? 0 : WIDE.test(character) ? 2 : 1;
   return count;
 }
 
@@ -201,8 +204,8 @@ export function zoomed({ k, x, y }, factor, [px, py]) {
   return { k: next, x: px - ((px - x) * next) / k, y: py - ((py - y) * next) / k };
 }
 
-/** How much a card shows at a scale: 0 all, 1 the name, 2 the symbol, 3 the colour. */
-export const detail = (k) => (k >= 0.6 ? 0 : k >= 0.34 ? 1 : k >= 0.15 ? 2 : 3);
+/** How much a card shows at a scale: 0 all, 1 its name larger, 2 larger still, 3 its symbol, 4 its colour. */
+export const detail = (k) => (k >= 0.6 ? 0 : k >= 0.42 ? 1 : k >= 0.26 ? 2 : k >= 0.13 ? 3 : 4);
 
 const byName = new Intl.Collator("en", { numeric: true }).compare;
 
@@ -469,24 +472,33 @@ class Stage {
   #promote() {
     this.world.style.willChange = "transform";
     clearTimeout(this.still);
-    this.still = setTimeout(() => (this.world.style.willChange = ""), 160);
+    this.still = setTimeout(() => {
+      this.world.style.willChange = "";
+      this.#rest();
+    }, 160);
+  }
+
+  /** Show as much as the scale allows; not while it changes, since that touches every card. */
+  #rest() {
+    const level = detail(this.at.k);
+    if (String(level) === this.element.dataset.detail) return;
+    this.element.dataset.detail = level;
+    this.onDetail(level);
   }
 
   #apply() {
     this.frame = 0;
     const { k, x, y } = this.at;
     this.world.style.transform = `translate(${x}px, ${y}px) scale(${k})`;
-    const level = detail(k);
-    if (String(level) !== this.element.dataset.detail) {
-      this.element.dataset.detail = level;
-      this.onDetail(level);
-    }
+    if (!this.world.style.willChange) this.#rest();
   }
 
   resize(room) {
+    if (room.width === this.room.width && room.height === this.room.height && !this.grown) return;
     const [dx, dy] = [(room.width - this.room.width) / 2, (room.height - this.room.height) / 2];
     const first = !this.room.width;
     this.room = room;
+    this.grown = false;
     if (!this.touched || first) this.fit();
     else this.#show({ ...this.at, x: this.at.x + dx, y: this.at.y + dy });
   }
@@ -501,6 +513,18 @@ class Stage {
     this.#go(zoomed(this.at, factor, [this.room.width / 2, this.room.height / 2]));
   }
 
+  /** Keep a box in sight in a window that has become small, large enough to read; fitting everything ends that. */
+  attend(box) {
+    if (!this.touched && this.at.k < 0.42) {
+      this.#show(this.#about(box, 0.62));
+      this.#apply();
+    } else if (this.touched) this.reveal(box);
+  }
+
+  #about({ x, y, w, h }, k) {
+    return { k, x: this.room.width / 2 - (x + w / 2) * k, y: this.room.height / 2 - (y + h / 2) * k };
+  }
+
   /** Bring a box into sight, at a scale at which it can be read if asked. */
   reveal({ x, y, w, h }, readable = false) {
     const { k } = this.at;
@@ -508,7 +532,7 @@ class Stage {
     const [left, top] = [this.at.x + x * scale, this.at.y + y * scale];
     const inside = left > 16 && top > 16 && left + w * scale < this.room.width - 16 && top + h * scale < this.room.height - 16;
     if (inside && scale === k) return;
-    this.#go({ k: scale, x: this.room.width / 2 - (x + w / 2) * scale, y: this.room.height / 2 - (y + h / 2) * scale });
+    this.#go(this.#about({ x, y, w, h }, scale));
   }
 
   /** Where a box is seen, in pixels from the stage's corner. */
@@ -520,7 +544,8 @@ class Stage {
 
 // ---- the graph -----------------------------------------------------------------------------------------------
 
-const TEXT_LEFT = 40, TEXT_RIGHT = 8, NAME_COLUMN = 7.9, STATE_COLUMN = 6.1, LARGE_COLUMN = 10.6;
+const TEXT_LEFT = 40, TEXT_RIGHT = 8, NAME_COLUMN = 7.9, STATE_COLUMN = 6.1;
+const NAME_COLUMNS = [NAME_COLUMN, 10.6, 15.2]; // by how much a card shows: the style sheet's letters, in px a column
 
 /** One task's card. It keeps what it shows, so that only what changes is touched. */
 class Card {
@@ -549,7 +574,8 @@ class Card {
 
   title(level) {
     const label = this.node.label || this.node.name;
-    const text = shorten(label, Math.floor((this.node.w - TEXT_LEFT - TEXT_RIGHT) / (level ? LARGE_COLUMN : NAME_COLUMN)));
+    const left = level === 2 ? TEXT_LEFT - 4 : TEXT_LEFT;
+    const text = shorten(label, Math.floor((this.node.w - left - TEXT_RIGHT) / (NAME_COLUMNS[level] ?? NAME_COLUMN)));
     if (this.name.textContent !== text) this.name.textContent = text;
   }
 
@@ -634,7 +660,7 @@ class Graph {
       if (!first) made.element.classList.add("gf-born");
       return made;
     });
-    for (const card of this.cards) if (this.level === 1) card.title(1);
+    if (this.level) for (const card of this.cards) card.title(this.level);
     this.nodes.replaceChildren(...this.cards.map((card) => card.element));
     this.#edges();
     this.#frames();
@@ -661,8 +687,8 @@ class Graph {
 
   /** Fit the names to what the scale shows: larger letters have less room. */
   detail(level) {
-    if ((level === 1) !== (this.level === 1)) for (const card of this.cards) card.title(level === 1 ? 1 : 0);
     this.level = level;
+    if (level in NAME_COLUMNS) for (const card of this.cards) card.title(level);
   }
 
   focusable(index) {
@@ -1172,6 +1198,8 @@ class Widget {
     for (const [element, name] of [[this.stage.element, "Graph"], [this.timeline.element, "Timeline"]]) assign(element, { role: "tabpanel", "aria-labelledby": `${id}-tab-${name}` });
     this.tabs.choose("Graph");
     el.append(this.root);
+    this.width = this.root.clientWidth || 900; // asked for once, while there is little to lay out
+    this.root.classList.toggle("gf-wide", this.width >= 760);
     this.outputs = new OutputHost(this.model, this.pane.host, this.pane.none);
     this.#theme();
   }
@@ -1226,9 +1254,9 @@ class Widget {
     }, { capture: true });
     const themes = new MutationObserver(() => this.#theme());
     for (const page of [document.body, document.documentElement]) themes.observe(page, { attributes: true, attributeFilter: ["class", "theme", "data-jp-theme-light", "data-jp-theme-name", "data-theme"] });
-    const sizes = new ResizeObserver(() => this.#resize());
-    sizes.observe(this.charts);
+    const sizes = new ResizeObserver((entries) => entries.forEach(({ target, contentRect }) => this.#resized(target, contentRect)));
     sizes.observe(this.root);
+    sizes.observe(this.charts);
     life.ends.push(() => themes.disconnect(), () => sizes.disconnect());
   }
 
@@ -1271,11 +1299,9 @@ class Widget {
     this.graph.load(data);
     this.name.textContent = data.flow ?? "";
     this.stage.size = { width: data.width, height: data.height };
+    this.stage.grown = true;
     if (turned) this.stage.touched = false;
-    if (turned || !this.stage.touched) {
-      this.#height();
-      this.stage.fit();
-    }
+    if (!this.stage.touched) this.#height();
     this.turn.replaceChildren(icon(data.direction === "TB" ? "right" : "down"));
     const turnTo = data.direction === "TB" ? "Left to right" : "Top to bottom";
     assign(this.turn, { "aria-label": turnTo, title: turnTo });
@@ -1367,11 +1393,7 @@ class Widget {
       this.graph.focusable(selected);
       this.#head();
     }
-    if (open !== wasOpen) {
-      this.#height();
-      this.#resize();
-      if (open && this.stage.touched) this.stage.reveal(this.graph.data.nodes[selected]);
-    }
+    if (open !== wasOpen) this.#height();
   }
 
   #head() {
@@ -1533,10 +1555,9 @@ class Widget {
     this.#hideTip();
     if (!this.root) return;
     this.turn.hidden = name === "Timeline";
-    if (name === "Timeline") {
-      this.#drawTimeline();
-      this.#ask();
-    } else this.#resize();
+    if (name !== "Timeline") return;
+    this.#drawTimeline();
+    this.#ask();
   }
 
   /** Ask for the timeline, and while a run goes on ask again each second. */
@@ -1551,25 +1572,26 @@ class Widget {
     this.root.dataset.theme = isDark(this.root.parentElement ?? this.root) ? "dark" : "light";
   }
 
-  /** Be as high as the drawing needs, within reason. */
+  /** Be as high as the drawing needs, within reason. The sizes are known before the page is laid out, which saves doing it twice. */
   #height() {
     const { width, height } = this.stage.size;
-    const wide = this.root.clientWidth || 900;
-    const k = Math.min(1, (wide - 48) / Math.max(width, 1));
-    const wanted = Math.min(Math.max(height * k + 72, 220), 560);
-    this.charts.style.height = `${Math.round(this.selected >= 0 && this.root.classList.contains("gf-wide") ? Math.max(wanted, 420) : wanted)}px`;
+    const open = this.selected >= 0, beside = open && this.root.classList.contains("gf-wide");
+    const k = Math.min(1, (this.width - 48) / Math.max(width, 1));
+    const wanted = Math.round(Math.max(Math.min(Math.max(height * k + 84, 200), 560), beside ? 420 : 0));
+    this.charts.style.height = `${wanted}px`;
+    if (!this.stage.room.width || !open) this.stage.resize({ width: this.width, height: wanted });
   }
 
-  #resize() {
-    this.root.classList.toggle("gf-wide", this.root.clientWidth >= 760);
-    const { clientWidth: width, clientHeight: height } = this.stage.element;
-    if (!width || !height) return;
-    if (!this.measured) {
-      this.measured = true;
-      this.#height();
+  #resized(target, { width, height }) {
+    if (!width || !height) return; // not in the page now
+    if (target === this.charts) {
+      this.stage.resize({ width, height });
+      if (this.selected >= 0) this.stage.attend(this.graph.data.nodes[this.selected]);
+    } else if (width !== this.width) {
+      this.width = width;
+      this.root.classList.toggle("gf-wide", width >= 760);
+      if (!this.stage.touched) this.#height();
     }
-    const room = { width: this.stage.element.clientWidth, height: this.stage.element.clientHeight };
-    if (room.width !== this.stage.room.width || room.height !== this.stage.room.height) this.stage.resize(room);
   }
 }
 
