@@ -59,10 +59,13 @@ export function ticking(seconds) {
   return seconds < 1 ? `${Math.max(0, seconds).toFixed(1)} s` : humanSeconds(seconds);
 }
 
+const WIDE = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
+
 /** Count columns: wide characters take two. */
 export function columns(text) {
+  if (text.length < 256 && !/[\u0300-\uffff]/.test(text.replace("…", "."))) return text.length;
   let count = 0;
-  for (const character of text) count += /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u.test(character) ? 2 : 1;
+  for (const character of text) count += /\p{M}/u.test(character) ? 0 : WIDE.test(character) ? 2 : 1;
   return count;
 }
 
@@ -201,8 +204,8 @@ export function zoomed({ k, x, y }, factor, [px, py]) {
   return { k: next, x: px - ((px - x) * next) / k, y: py - ((py - y) * next) / k };
 }
 
-/** How much a card shows at a scale: 0 all, 1 the name, 2 the symbol, 3 the colour. */
-export const detail = (k) => (k >= 0.6 ? 0 : k >= 0.34 ? 1 : k >= 0.15 ? 2 : 3);
+/** How much a card shows at a scale: 0 all, 1 its name larger, 2 larger still, 3 its symbol, 4 its colour. */
+export const detail = (k) => (k >= 0.6 ? 0 : k >= 0.42 ? 1 : k >= 0.26 ? 2 : k >= 0.18 ? 3 : 4);
 
 const byName = new Intl.Collator("en", { numeric: true }).compare;
 
@@ -244,6 +247,12 @@ export function ticks(end, most) {
   const fits = (step) => step >= rough && (step < MINUTE ? step <= 30 || step < 1 : step % MINUTE === 0);
   const step = Math.min(...clocks.filter(fits), 24 * HOUR);
   return Array.from({ length: Math.floor(end / step + 1e-9) + 1 }, (_, i) => +(i * step).toPrecision(12));
+}
+
+/** Write a moment on an axis: without digits that are all the same. */
+export function tickText(seconds) {
+  if (seconds < MINUTE) return seconds && seconds < 1 ? humanSeconds(seconds) : `${+seconds.toFixed(3)} s`;
+  return humanSeconds(seconds).replace(/ 0 (s|min)$/u, "");
 }
 
 /** Say how long the critical path is and what lies on it. */
@@ -390,7 +399,7 @@ class Life {
 class Stage {
   constructor(life, onDetail) {
     this.world = make("div", { class: "gf-world" });
-    this.element = make("div", { class: "gf-stage", "data-detail": "0" }, this.world);
+    this.element = make("div", { class: "gf-stage", "data-detail": "4" }, this.world);
     this.onDetail = onDetail;
     this.at = { k: 1, x: 0, y: 0 };
     this.size = { width: 0, height: 0 };
@@ -469,24 +478,33 @@ class Stage {
   #promote() {
     this.world.style.willChange = "transform";
     clearTimeout(this.still);
-    this.still = setTimeout(() => (this.world.style.willChange = ""), 160);
+    this.still = setTimeout(() => {
+      this.world.style.willChange = "";
+      this.#rest();
+    }, 160);
+  }
+
+  /** Show as much as the scale allows; not while it changes, since that touches every card. */
+  #rest() {
+    const level = detail(this.at.k);
+    if (String(level) === this.element.dataset.detail) return;
+    this.element.dataset.detail = level;
+    this.onDetail(level);
   }
 
   #apply() {
     this.frame = 0;
     const { k, x, y } = this.at;
     this.world.style.transform = `translate(${x}px, ${y}px) scale(${k})`;
-    const level = detail(k);
-    if (String(level) !== this.element.dataset.detail) {
-      this.element.dataset.detail = level;
-      this.onDetail(level);
-    }
+    if (!this.world.style.willChange) this.#rest();
   }
 
   resize(room) {
+    if (room.width === this.room.width && room.height === this.room.height && !this.grown) return;
     const [dx, dy] = [(room.width - this.room.width) / 2, (room.height - this.room.height) / 2];
     const first = !this.room.width;
     this.room = room;
+    this.grown = false;
     if (!this.touched || first) this.fit();
     else this.#show({ ...this.at, x: this.at.x + dx, y: this.at.y + dy });
   }
@@ -501,6 +519,18 @@ class Stage {
     this.#go(zoomed(this.at, factor, [this.room.width / 2, this.room.height / 2]));
   }
 
+  /** Keep a box in sight in a window that has become small, large enough to read; fitting everything ends that. */
+  attend(box) {
+    if (!this.touched && this.at.k < 0.42) {
+      this.#show(this.#about(box, 0.62));
+      this.#apply();
+    } else if (this.touched) this.reveal(box);
+  }
+
+  #about({ x, y, w, h }, k) {
+    return { k, x: this.room.width / 2 - (x + w / 2) * k, y: this.room.height / 2 - (y + h / 2) * k };
+  }
+
   /** Bring a box into sight, at a scale at which it can be read if asked. */
   reveal({ x, y, w, h }, readable = false) {
     const { k } = this.at;
@@ -508,7 +538,7 @@ class Stage {
     const [left, top] = [this.at.x + x * scale, this.at.y + y * scale];
     const inside = left > 16 && top > 16 && left + w * scale < this.room.width - 16 && top + h * scale < this.room.height - 16;
     if (inside && scale === k) return;
-    this.#go({ k: scale, x: this.room.width / 2 - (x + w / 2) * scale, y: this.room.height / 2 - (y + h / 2) * scale });
+    this.#go(this.#about({ x, y, w, h }, scale));
   }
 
   /** Where a box is seen, in pixels from the stage's corner. */
@@ -520,21 +550,18 @@ class Stage {
 
 // ---- the graph -----------------------------------------------------------------------------------------------
 
-const TEXT_LEFT = 40, TEXT_RIGHT = 8, NAME_COLUMN = 7.9, STATE_COLUMN = 6.1, LARGE_COLUMN = 10.6;
+const TEXT_LEFT = 40, TEXT_RIGHT = 8, NAME_COLUMN = 7.9, STATE_COLUMN = 6.1;
+const FAR = 4;
+const NAME_COLUMNS = [NAME_COLUMN, 10.6, 15.2]; // by how much a card shows: the style sheet's letters, in px a column
 
-/** One task's card. It keeps what it shows, so that only what changes is touched. */
+/** One task's card. It keeps what it shows, so that only what changes is touched; far away it is a mere box. */
 class Card {
   constructor(index, node) {
-    this.index = index;
-    this.node = node;
     this.byte = -1;
-    const param = node.kind === "param";
-    this.glyph = draw("text", { class: "gf-glyph", x: 21, y: 28.5 });
-    this.name = draw("text", { class: "gf-name", x: TEXT_LEFT, y: 20.5 });
-    this.state = draw("text", { class: "gf-state", x: TEXT_LEFT, y: 37 });
+    this.line = "";
+    this.level = FAR;
     this.rect = draw("rect", { class: "gf-card" });
-    this.element = draw("g", { class: `gf-node${param ? " gf-param" : ""}`, role: "button", tabindex: -1, "data-i": index },
-      this.rect, draw("circle", { class: "gf-disc", cx: 21, cy: 24, r: 10.5 }), this.glyph, this.name, this.state);
+    this.element = draw("g", { class: node.kind === "param" ? "gf-node gf-param" : "gf-node", role: "button", tabindex: -1 }, this.rect);
     this.place(index, node);
   }
 
@@ -544,54 +571,77 @@ class Card {
     this.element.dataset.i = index;
     this.element.style.transform = `translate(${node.x}px, ${node.y}px)`;
     assign(this.rect, { width: node.w, height: node.h, rx: node.kind === "param" ? node.h / 2 : 9 });
-    this.title(0);
+    if (this.name) this.#title();
   }
 
-  title(level) {
-    const label = this.node.label || this.node.name;
-    const text = shorten(label, Math.floor((this.node.w - TEXT_LEFT - TEXT_RIGHT) / (level ? LARGE_COLUMN : NAME_COLUMN)));
+  detail(level) {
+    this.level = level;
+    if (level === FAR) return;
+    if (!this.name) this.#dress();
+    this.#title();
+  }
+
+  #dress() {
+    const text = (kind, x, y) => draw("text", { class: `gf-${kind}`, x, y, "aria-hidden": "true" }); // the label says it all
+    this.glyph = text("glyph", 21, 28.5);
+    this.name = text("name", TEXT_LEFT, 20.5);
+    this.state = text("state", TEXT_LEFT, 37);
+    this.element.append(draw("circle", { class: "gf-disc", cx: 21, cy: 24, r: 10.5 }), this.glyph, this.name, this.state);
+    this.state.textContent = this.line;
+    if (this.look) this.#wear();
+    this.progress(this.fraction);
+  }
+
+  #title() {
+    const left = this.level === 2 ? TEXT_LEFT - 4 : TEXT_LEFT;
+    const room = Math.floor((this.node.w - left - TEXT_RIGHT) / (NAME_COLUMNS[this.level] ?? NAME_COLUMN));
+    const text = shorten(this.node.label || this.node.name, room);
+    this.short = text.includes("…");
     if (this.name.textContent !== text) this.name.textContent = text;
   }
 
   paint(byte, look) {
     if (byte === this.byte) return;
-    this.byte = byte;
+    [this.byte, this.look] = [byte, look];
     const { element } = this;
     element.dataset.s = byte & STATUS;
     element.toggleAttribute("data-pale", PALE.has(look.name));
     element.toggleAttribute("data-live", LIVE.has(look.name));
     element.toggleAttribute("data-stale", (byte & STALE) !== 0);
-    this.glyph.textContent = this.node.kind === "param" ? "ƒ" : symbol(look);
-    const marks = MARKS.filter(({ bit, kind }) => byte & bit && !(kind === "cached" && look.name === "cached"));
     element.setAttribute("aria-label", `${this.node.name}, ${this.node.kind === "param" ? "parameter" : look.word}`);
-    if (marks.length) element.setAttribute("aria-description", marks.map(({ words }) => words).join(", "));
+    this.marks = MARKS.filter(({ bit, kind }) => byte & bit && !(kind === "cached" && look.name === "cached"));
+    if (this.marks.length) element.setAttribute("aria-description", this.marks.map(({ words }) => words).join(", "));
     else element.removeAttribute("aria-description");
-    this.#mark(marks);
+    if (this.name) this.#wear();
   }
 
-  #mark(marks) {
-    this.marks?.remove();
-    this.marks = null;
-    if (!marks.length) return;
-    const drawn = marks.map(({ kind, path }, i) =>
+  #wear() {
+    this.glyph.textContent = this.node.kind === "param" ? "ƒ" : symbol(this.look);
+    this.badges?.remove();
+    this.badges = null;
+    if (!this.marks.length) return;
+    const drawn = this.marks.map(({ kind, path }, i) =>
       draw("g", { class: `gf-mark gf-${kind}`, transform: `translate(${this.node.w - 14 - 19 * i} 0)` }, draw("circle", { r: 8 }), draw("path", { d: path })));
-    this.marks = draw("g", { class: "gf-marks" }, ...drawn);
-    this.element.append(this.marks);
+    this.badges = draw("g", { class: "gf-marks" }, ...drawn);
+    this.element.append(this.badges);
   }
 
   write(line) {
-    if (this.state.textContent !== line) this.state.textContent = line;
+    if (this.line === line) return;
+    this.line = line;
+    if (this.state) this.state.textContent = line;
   }
 
   progress(fraction) {
-    if (fraction === undefined || fraction === null) {
+    this.fraction = fraction ?? null;
+    if (!this.name) return;
+    if (this.fraction === null) {
       this.bar?.remove();
       this.bar = null;
       return;
     }
     if (!this.bar) {
-      const width = this.node.w - TEXT_LEFT - 12;
-      const at = { x: TEXT_LEFT, y: this.node.h - 6.5, width, height: 3, rx: 1.5 };
+      const at = { x: TEXT_LEFT, y: this.node.h - 6.5, width: this.node.w - TEXT_LEFT - 12, height: 3, rx: 1.5 };
       this.bar = draw("g", { class: "gf-bar" }, draw("rect", at), draw("rect", at));
       this.element.append(this.bar);
     }
@@ -608,7 +658,7 @@ class Graph {
     this.near = { before: [], after: [] };
     this.data = { nodes: [], edges: [], groups: [] };
     this.current = 0; // the one that Tab reaches
-    this.level = 0;
+    this.level = FAR;
     this.frames = draw("g", { class: "gf-frames" });
     this.edges = draw("g", { class: "gf-edges" });
     this.nodes = draw("g", { class: "gf-nodes" });
@@ -634,7 +684,7 @@ class Graph {
       if (!first) made.element.classList.add("gf-born");
       return made;
     });
-    for (const card of this.cards) if (this.level === 1) card.title(1);
+    this.detail(this.level);
     this.nodes.replaceChildren(...this.cards.map((card) => card.element));
     this.#edges();
     this.#frames();
@@ -661,8 +711,8 @@ class Graph {
 
   /** Fit the names to what the scale shows: larger letters have less room. */
   detail(level) {
-    if ((level === 1) !== (this.level === 1)) for (const card of this.cards) card.title(level === 1 ? 1 : 0);
     this.level = level;
+    for (const card of this.cards) if (card.level !== level) card.detail(level);
   }
 
   focusable(index) {
@@ -747,6 +797,7 @@ class Timeline {
     const last = rows.reduce((most, row) => Math.max(most, row.end || 0, row.start || 0), 0);
     const end = Math.max(data.end || 0, last) || 1;
     const critical = new Set(data.critical ?? []);
+    this.height = found.length ? 32 + 22 + 31 * (found.length + 1) + 54 : 200;
     this.empty.hidden = found.length > 0;
     this.scroll.hidden = !found.length;
     const line = criticalLine(data.critical ?? [], rows, (i) => nodes[i]?.name ?? "?");
@@ -759,7 +810,7 @@ class Timeline {
     const most = Math.max(2, Math.floor(((this.scroll.clientWidth || 800) * this.zoom) / 110));
     const marks = ticks(end, most).map((at) => {
       const share = at / end;
-      return make("span", { class: share > 0.96 ? "gf-tick gf-last" : "gf-tick", text: at ? humanSeconds(at) : "0", style: `left:${100 * share}%` });
+      return make("span", { class: share > 0.96 ? "gf-tick gf-last" : "gf-tick", text: tickText(at), style: `left:${100 * share}%` });
     });
     return make("div", { class: "gf-lane gf-axis", "aria-hidden": "true" }, make("div", { class: "gf-worker" }), make("div", { class: "gf-track" }, ...marks));
   }
@@ -786,7 +837,7 @@ class Timeline {
       const marks = `${critical.has(row.index) ? " gf-critical" : ""}${row.index === selected ? " gf-selected" : ""}`;
       const style = `left:${(100 * row.start) / end}%;width:${(100 * Math.max(until - row.start, 0)) / end}%`;
       const label = `${name}, ${look.word}, ${humanSeconds(until - row.start)}${critical.has(row.index) ? ", on the critical path" : ""}`;
-      return make("button", { type: "button", class: `gf-span${marks}`, style, "data-i": row.index, "data-s": look.index, "data-live": LIVE.has(look.name), tabindex: -1, "aria-label": label }, make("span", { text: name }));
+      return make("button", { type: "button", class: `gf-span${marks}`, style, "data-i": row.index, "data-s": look.index, "data-live": LIVE.has(look.name), tabindex: -1, "aria-label": label }, make("span", { text: `${symbol(look)} ${name}` }));
     });
     return make("div", { class: "gf-lane" }, make("div", { class: "gf-worker", text: worker || "main", title: worker }), make("div", { class: "gf-track" }, ...spans));
   }
@@ -872,7 +923,7 @@ class Pane {
       const look = lookOf(run.status);
       return make("tr", {}, make("td", {}, chip(look, look.index), make("span", { text: look.word })), make("td", { class: "gf-number", text: Number.isFinite(run.seconds) ? humanSeconds(run.seconds) : "" }), make("td", { text: run.when ?? "" }), make("td", { text: run.note ?? "" }));
     });
-    const heads = ["Status", "Time", "When", ""].map((text) => make("th", { text, scope: "col" }));
+    const heads = ["Status", "Time", "When", "Note"].map((text) => make("th", { text, scope: "col" }));
     this.panels.Runs.replaceChildren(rows.length ? make("table", { class: "gf-runs-table" }, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...rows)) : make("div", { class: "gf-empty", text: "No runs yet." }));
   }
 }
@@ -1172,6 +1223,8 @@ class Widget {
     for (const [element, name] of [[this.stage.element, "Graph"], [this.timeline.element, "Timeline"]]) assign(element, { role: "tabpanel", "aria-labelledby": `${id}-tab-${name}` });
     this.tabs.choose("Graph");
     el.append(this.root);
+    this.width = this.root.clientWidth || 900; // asked for once, while there is little to lay out
+    this.root.classList.toggle("gf-wide", this.width >= 760);
     this.outputs = new OutputHost(this.model, this.pane.host, this.pane.none);
     this.#theme();
   }
@@ -1226,9 +1279,9 @@ class Widget {
     }, { capture: true });
     const themes = new MutationObserver(() => this.#theme());
     for (const page of [document.body, document.documentElement]) themes.observe(page, { attributes: true, attributeFilter: ["class", "theme", "data-jp-theme-light", "data-jp-theme-name", "data-theme"] });
-    const sizes = new ResizeObserver(() => this.#resize());
-    sizes.observe(this.charts);
+    const sizes = new ResizeObserver((entries) => entries.forEach(({ target, contentRect }) => this.#resized(target, contentRect)));
     sizes.observe(this.root);
+    sizes.observe(this.charts);
     life.ends.push(() => themes.disconnect(), () => sizes.disconnect());
   }
 
@@ -1271,11 +1324,9 @@ class Widget {
     this.graph.load(data);
     this.name.textContent = data.flow ?? "";
     this.stage.size = { width: data.width, height: data.height };
+    this.stage.grown = true;
     if (turned) this.stage.touched = false;
-    if (turned || !this.stage.touched) {
-      this.#height();
-      this.stage.fit();
-    }
+    if (!this.stage.touched) this.#height();
     this.turn.replaceChildren(icon(data.direction === "TB" ? "right" : "down"));
     const turnTo = data.direction === "TB" ? "Left to right" : "Top to bottom";
     assign(this.turn, { "aria-label": turnTo, title: turnTo });
@@ -1367,11 +1418,7 @@ class Widget {
       this.graph.focusable(selected);
       this.#head();
     }
-    if (open !== wasOpen) {
-      this.#height();
-      this.#resize();
-      if (open && this.stage.touched) this.stage.reveal(this.graph.data.nodes[selected]);
-    }
+    if (open !== wasOpen) this.#height();
   }
 
   #head() {
@@ -1390,6 +1437,7 @@ class Widget {
 
   #drawTimeline() {
     this.timeline.show(this.model.get("timeline") ?? {}, this.graph.data.nodes, this.lookOf, this.selected);
+    this.#height();
   }
 
   #hear(message) {
@@ -1450,6 +1498,8 @@ class Widget {
     if (!node) return this.#hideTip();
     const state = decodeState(this.states[i] ?? STATUS);
     const more = [state.stale && "out of date", state.cached && "from cache", state.warned && "has warnings", state.printed && "has output"].filter(Boolean);
+    const card = this.graph.cards[i];
+    if (!bar && !this.graph.level && !card.short && !more.length && !this.progress[i]?.[1]) return this.#hideTip();
     const row = bar && (this.model.get("timeline")?.rows ?? []).find(({ index }) => index === i);
     if (row && row.start > row.ready) more.push(`waited ${humanSeconds(row.start - row.ready)}`);
     this.tip.replaceChildren(make("b", { text: node.name }), make("span", { text: this.#line(i) }), more.length ? make("small", { text: more.join(" · ") }) : "");
@@ -1536,7 +1586,7 @@ class Widget {
     if (name === "Timeline") {
       this.#drawTimeline();
       this.#ask();
-    } else this.#resize();
+    } else this.#height();
   }
 
   /** Ask for the timeline, and while a run goes on ask again each second. */
@@ -1551,25 +1601,28 @@ class Widget {
     this.root.dataset.theme = isDark(this.root.parentElement ?? this.root) ? "dark" : "light";
   }
 
-  /** Be as high as the drawing needs, within reason. */
+  /** Be as high as the drawing needs, within reason. The sizes are known before the page is laid out, which saves doing it twice. */
   #height() {
     const { width, height } = this.stage.size;
-    const wide = this.root.clientWidth || 900;
-    const k = Math.min(1, (wide - 48) / Math.max(width, 1));
-    const wanted = Math.min(Math.max(height * k + 72, 220), 560);
-    this.charts.style.height = `${Math.round(this.selected >= 0 && this.root.classList.contains("gf-wide") ? Math.max(wanted, 420) : wanted)}px`;
+    const open = this.selected >= 0, beside = open && this.root.classList.contains("gf-wide");
+    const k = Math.min(1, (this.width - 48) / Math.max(width, 1));
+    const needed = this.tabs.chosen === "Timeline" ? this.timeline.height : height * k + 84;
+    const wanted = Math.round(Math.max(Math.min(Math.max(needed, 200), 560), beside ? 420 : 0));
+    this.charts.style.height = `${wanted}px`;
+    if (this.tabs.chosen === "Graph" && (!this.stage.room.width || !open)) this.stage.resize({ width: this.width, height: wanted });
   }
 
-  #resize() {
-    this.root.classList.toggle("gf-wide", this.root.clientWidth >= 760);
-    const { clientWidth: width, clientHeight: height } = this.stage.element;
-    if (!width || !height) return;
-    if (!this.measured) {
-      this.measured = true;
-      this.#height();
+  #resized(target, { width, height }) {
+    if (!width || !height) return; // not in the page now
+    if (target === this.charts) {
+      if (this.tabs.chosen !== "Graph") return;
+      this.stage.resize({ width, height });
+      if (this.selected >= 0) this.stage.attend(this.graph.data.nodes[this.selected]);
+    } else if (width !== this.width) {
+      this.width = width;
+      this.root.classList.toggle("gf-wide", width >= 760);
+      if (!this.stage.touched) this.#height();
     }
-    const room = { width: this.stage.element.clientWidth, height: this.stage.element.clientHeight };
-    if (room.width !== this.stage.room.width || room.height !== this.stage.room.height) this.stage.resize(room);
   }
 }
 
