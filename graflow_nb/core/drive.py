@@ -9,8 +9,10 @@ import threading
 import time
 from collections import deque
 from contextlib import contextmanager, suppress
+from functools import partial
+from operator import itemgetter
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from graflow_nb.core.backend import make_here
 from graflow_nb.core.call import Call, Outcome
@@ -34,8 +36,10 @@ WAKE: Final = 0.25
 wake it (and on Windows none does): without this, such an interrupt would count only once some task has ended."""
 
 
-class _Cancel:
-    """The message that cancels a run."""
+class _Cancel(NamedTuple):
+    """The message that cancels a run, or one of its tasks."""
+
+    task: str | None = None
 
 
 _CANCEL = _Cancel()
@@ -59,6 +63,17 @@ class Control:
         now = time.monotonic()
         self._steps = [(now + ASK, self._runner.interrupt), (now + BREAK, self._runner.give_up)]
 
+    def cancel_task(self, name: str) -> None:
+        """Cancel one task; all else goes on."""
+        call = self._runner.cancel_task(name)
+        if call is not None and not self._runner.is_cancelled:
+            now = time.monotonic()
+            self._steps += [
+                (now + ASK, partial(self._runner.interrupt, call)),
+                (now + BREAK, partial(self._runner.give_up, call)),
+            ]
+            self._steps.sort(key=itemgetter(0))
+
     def left(self) -> float | None:
         """Return the seconds until the next step, or None if there is none."""
         return max(0.0, self._steps[0][0] - time.monotonic()) if self._steps else None
@@ -72,10 +87,12 @@ class Control:
         """Let the runner handle outcomes, after cancelling if that was asked for."""
         outcomes = []
         for message in messages:
-            if isinstance(message, _Cancel):
+            if isinstance(message, Outcome):
+                outcomes.append(message)
+            elif message.task is None:
                 self.cancel()
             else:
-                outcomes.append(message)
+                self.cancel_task(message.task)
         self._runner.handle(outcomes)
 
 
@@ -182,7 +199,7 @@ def drive(runner: Runner, places: Mapping[str, Backend]) -> None:
     An interrupt (Ctrl-C, a kernel's stop button) cancels the run; `Run.was_cancelled` tells.
     """
     driver = _Driver(runner)
-    runner.run.canceller = lambda: driver.post(_CANCEL)
+    runner.run.canceller = lambda task: driver.post(_Cancel(task))
     with _interrupts(driver.interrupted), _opened(runner, places):
         for word, backend in places.items():
             backend.open(driver.bring if word == "workers" else driver.post)
@@ -203,7 +220,7 @@ async def adrive(runner: Runner, places: Mapping[str, Backend]) -> None:
         with suppress(RuntimeError):  # the loop was closed: nobody waits any more
             loop.call_soon_threadsafe(inbox.put_nowait, message)
 
-    runner.run.canceller = lambda: deliver(_CANCEL)
+    runner.run.canceller = lambda task: deliver(_Cancel(task))
     with _opened(runner, places):
         for backend in places.values():
             backend.open(deliver)
