@@ -560,8 +560,8 @@ class Card {
     this.byte = -1;
     this.line = "";
     this.level = FAR;
-    this.rect = draw("rect", { class: "gf-card" });
-    this.element = draw("g", { class: node.kind === "param" ? "gf-node gf-param" : "gf-node", role: "button", tabindex: -1 }, this.rect);
+    this.button = draw("rect", { class: "gf-card", role: "button", tabindex: -1 });
+    this.element = draw("g", { class: node.kind === "param" ? "gf-node gf-param" : "gf-node" }, this.button);
     this.place(index, node);
   }
 
@@ -570,7 +570,7 @@ class Card {
     this.node = node;
     this.element.dataset.i = index;
     this.element.style.transform = `translate(${node.x}px, ${node.y}px)`;
-    assign(this.rect, { width: node.w, height: node.h, rx: node.kind === "param" ? node.h / 2 : 9 });
+    assign(this.button, { width: node.w, height: node.h, rx: node.kind === "param" ? node.h / 2 : 9 });
     if (this.name) this.#title();
   }
 
@@ -608,10 +608,10 @@ class Card {
     element.toggleAttribute("data-pale", PALE.has(look.name));
     element.toggleAttribute("data-live", LIVE.has(look.name));
     element.toggleAttribute("data-stale", (byte & STALE) !== 0);
-    element.setAttribute("aria-label", `${this.node.name}, ${this.node.kind === "param" ? "parameter" : look.word}`);
+    this.button.setAttribute("aria-label", `${this.node.name}, ${this.node.kind === "param" ? "parameter" : look.word}`);
     this.marks = MARKS.filter(({ bit, kind }) => byte & bit && !(kind === "cached" && look.name === "cached"));
-    if (this.marks.length) element.setAttribute("aria-description", this.marks.map(({ words }) => words).join(", "));
-    else element.removeAttribute("aria-description");
+    if (this.marks.length) this.button.setAttribute("aria-description", this.marks.map(({ words }) => words).join(", "));
+    else this.button.removeAttribute("aria-description");
     if (this.name) this.#wear();
   }
 
@@ -716,9 +716,9 @@ class Graph {
   }
 
   focusable(index) {
-    this.cards[this.current]?.element.setAttribute("tabindex", -1);
+    this.cards[this.current]?.button.setAttribute("tabindex", -1);
     this.current = index;
-    this.cards[index]?.element.setAttribute("tabindex", 0);
+    this.cards[index]?.button.setAttribute("tabindex", 0);
   }
 
   /** Light up what leads to a node and what depends on it; a negative index ends that. */
@@ -984,12 +984,13 @@ class Params {
     this.onChange = onChange;
     this.controls = new Map();
     this.timers = new Map();
+    this.sent = new Map();
     this.list = make("div", { class: "gf-controls" });
     this.auto = make("input", { type: "checkbox", role: "switch", id: `${id}-auto` });
     const toggle = make("label", { class: "gf-switch", title: "Run what a change puts out of date, at once", for: `${id}-auto` }, this.auto, make("span", { class: "gf-knob", "aria-hidden": "true" }), make("span", { text: "Auto" }));
     this.element = make("div", { class: "gf-params", role: "group", "aria-label": "Parameters", hidden: true }, this.list, toggle);
     life.listen(this.auto, "change", () => onAuto(this.auto.checked));
-    life.ends.push(() => this.timers.forEach(clearTimeout));
+    life.ends.push(() => this.timers.forEach(({ id: timer }) => clearTimeout(timer)));
   }
 
   show(params) {
@@ -1000,6 +1001,7 @@ class Params {
       this.controls = new Map(params.map((param, i) => [param.name, this.#control(param, `${this.id}-param-${i}`)]));
       this.list.replaceChildren(...[...this.controls.values()].map(({ element }) => element));
     }
+    this.sent.clear(); // Python has its say
     for (const param of params) this.controls.get(param.name)?.write(param.value);
   }
 
@@ -1054,7 +1056,8 @@ class Params {
     }
     if (timer) clearTimeout(timer.id);
     this.timers.delete(name);
-    this.onChange(name, value);
+    if (!this.sent.has(name) || !Object.is(this.sent.get(name), value)) this.onChange(name, value);
+    this.sent.set(name, value);
     if (!wait) return;
     const entry = { value };
     entry.id = setTimeout(() => {
@@ -1467,7 +1470,7 @@ class Widget {
     const inside = this.pane.element.contains(document.activeElement), card = this.graph.cards[this.selected];
     this.#set("selected", -1);
     this.#flush();
-    if (inside) card?.element.focus({ preventScroll: true });
+    if (inside) card?.button.focus({ preventScroll: true });
   }
 
   #on(event, use) {
@@ -1477,7 +1480,7 @@ class Widget {
 
   #focused(i) {
     this.graph.focusable(i);
-    if (!this.graph.cards[i].element.matches(":focus-visible")) return;
+    if (!this.graph.cards[i].button.matches(":focus-visible")) return;
     this.stage.reveal(this.graph.data.nodes[i]);
     this.#point(i, 0);
   }
@@ -1533,7 +1536,7 @@ class Widget {
       "-": () => this.stage.zoom(1 / 1.3),
       "/": () => this.search.focus(),
     };
-    if (/^Arrow|^Home$|^End$/u.test(event.key)) acts[event.key] = () => this.graph.cards[walk(nodes, this.graph.near, i, event.key, direction)]?.element.focus({ preventScroll: true });
+    if (/^Arrow|^Home$|^End$/u.test(event.key)) acts[event.key] = () => this.graph.cards[walk(nodes, this.graph.near, i, event.key, direction)]?.button.focus({ preventScroll: true });
     if (!acts[event.key]) return;
     event.preventDefault();
     acts[event.key]();
