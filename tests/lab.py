@@ -32,8 +32,8 @@ EXECUTE = "([name, options]) => jupyterapp.commands.execute(name, options).then(
 
 
 @contextlib.contextmanager
-def serve(root: Path, notebooks: Path) -> Iterator[str]:
-    """Run JupyterLab on a folder; give its address, in which a notebook's name is missing."""
+def serve(root: Path, notebooks: Path, app: str = "lab", **environment: str) -> Iterator[str]:
+    """Run JupyterLab, or Notebook 7, on a folder; give its address, in which a notebook's name is missing."""
     for name, values in SETTINGS.items():
         file = root / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -48,16 +48,17 @@ def serve(root: Path, notebooks: Path) -> Iterator[str]:
     }
     token, port = secrets.token_hex(8), _free_port()
     command = [
-        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--expose-app-in-browser"),
+        *(sys.executable, "-m", "jupyterlab" if app == "lab" else "notebook", "--no-browser", "--allow-root", "--expose-app-in-browser"),
         *(f"--ServerApp.port={port}", "--ServerApp.port_retries=0", "--ServerApp.ip=127.0.0.1"),
         *(f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={notebooks}"),
     ]
-    environment = {**os.environ, **{name: str(place) for name, place in places.items()}}
+    environment = {**os.environ, **{name: str(place) for name, place in places.items()}, **environment}
     with (root / "lab.log").open("w") as log:
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
     try:
         _wait_until_it_answers(server, f"http://127.0.0.1:{port}/api?token={token}", root / "lab.log")
-        yield f"http://127.0.0.1:{port}/lab/tree/{{}}?reset&token={token}"
+        where = "lab/tree/{}?reset&token=" if app == "lab" else "notebooks/{}?token="
+        yield f"http://127.0.0.1:{port}/{where}{token}"
     finally:
         server.terminate()
         server.wait(timeout=30)

@@ -1,4 +1,4 @@
-"""The real JupyterLab in a real browser, as a reader of the tutorial uses it."""
+"""The real JupyterLab in a real browser, as a reader of the tutorial uses it who sees the static picture."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def address(tmp_path_factory):
     cells = [nbformat.v4.new_code_cell(source) for source in SCRATCH]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), folder / "scratch.ipynb")
-    with serve(root, folder) as address:
+    with serve(root, folder, GRAFLOW_NB_WIDGET="off") as address:  # the picture alone, as where there are no widgets
         yield address
 
 

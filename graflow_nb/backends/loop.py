@@ -29,7 +29,7 @@ class LoopBackend:
     def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
         self._loop = loop
         self._owns_loop = loop is None
-        self._tasks: set[asyncio.Task[Outcome]] = set()
+        self._tasks: dict[asyncio.Task[Outcome], Call] = {}
         self._deliver: Callable[[Outcome], None] = lambda _: None
 
     def open(self, deliver: Callable[[Outcome], None]) -> None:
@@ -47,10 +47,10 @@ class LoopBackend:
         """Give back nothing: a coroutine begins at once."""
         return ()
 
-    def interrupt(self) -> None:
-        """Cancel every coroutine that has not ended."""
+    def interrupt(self, call: Call | None = None) -> None:
+        """Cancel every coroutine that has not ended, or that of one call."""
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._cancel)
+            self._loop.call_soon_threadsafe(self._cancel, call)
 
     def close(self) -> None:
         """Cancel what is left, and end the thread if it is ours."""
@@ -60,11 +60,11 @@ class LoopBackend:
     def _begin(self, call: Call) -> None:
         assert self._loop is not None
         task = self._loop.create_task(call.arun(), context=call.variables)
-        self._tasks.add(task)
+        self._tasks[task] = call
         task.add_done_callback(lambda task: self._end(call, task))
 
     def _end(self, call: Call, task: asyncio.Task[Outcome]) -> None:
-        self._tasks.discard(task)
+        del self._tasks[task]
         if not task.cancelled():
             self._deliver(task.result())
             return
@@ -72,9 +72,10 @@ class LoopBackend:
         outcome.error = TaskCancelled()
         self._deliver(outcome)
 
-    def _cancel(self) -> None:
-        for task in self._tasks:
-            task.cancel()
+    def _cancel(self, only: Call | None = None) -> None:
+        for task, call in self._tasks.items():
+            if only is None or call is only:
+                task.cancel()
 
     def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
         asyncio.set_event_loop(loop)

@@ -10,12 +10,13 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
+from graflow_nb.core.call import Outcome
 from graflow_nb.core.errors import TaskCancelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from graflow_nb.core.call import Call, Outcome
+    from graflow_nb.core.call import Call
 
 
 def default_workers() -> int:
@@ -50,6 +51,7 @@ class ThreadBackend:
         self._is_ringing = False
         self._threads: list[threading.Thread] = []
         self._busy: dict[int, Call | None] = {}
+        self._striking = threading.Lock()
         self._deliver: Callable[[Outcome], None] = lambda _: None
 
     def open(self, deliver: Callable[[Outcome], None]) -> None:
@@ -75,11 +77,13 @@ class ThreadBackend:
                 calls.append(self._calls.popleft())
         return calls
 
-    def interrupt(self) -> None:
-        """Raise `TaskCancelled` in every thread that is in a call; a C call has to return first."""
-        for ident, call in list(self._busy.items()):
-            if call is not None:
-                raise_in_thread(ident, TaskCancelled)
+    def interrupt(self, call: Call | None = None) -> None:
+        """Raise `TaskCancelled` in the thread that makes a call, or in all; a C call has to return first."""
+        for ident in list(self._busy):
+            with self._striking:  # so that it is still in that call when it is struck
+                busy = self._busy.get(ident)
+                if busy is not None and call in {None, busy}:
+                    raise_in_thread(ident, TaskCancelled)
 
     def close(self) -> None:
         """Let idle threads end, and busy ones after their call."""
@@ -111,10 +115,29 @@ class ThreadBackend:
             return
         if self._calls:
             self._ring()
+        self._deliver(self._made(call, ident))
+
+    def _made(self, call: Call, ident: int) -> Outcome:
+        """Make a call; who strikes late strikes here, and no other call."""
+        outcome: Outcome | None = None
         self._busy[ident] = call
-        outcome = call.run()
-        self._busy[ident] = None
-        self._deliver(outcome)
+        while self._busy[ident] is not None:
+            try:
+                outcome = outcome or call.run()
+                with self._striking:
+                    self._busy[ident] = None
+            except TaskCancelled as error:  # just before the call, or when it was over
+                outcome = outcome or _struck(call, error)
+        with suppress(TaskCancelled):
+            for _ in range(2):  # a strike that came with the last turn of the lock falls here
+                pass
+        return outcome or _struck(call, TaskCancelled())
+
+
+def _struck(call: Call, error: TaskCancelled) -> Outcome:
+    outcome = Outcome(call.task.name)
+    outcome.error = error
+    return outcome
 
 
 def raise_in_thread(ident: int, error: type[BaseException]) -> None:

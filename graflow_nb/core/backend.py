@@ -31,8 +31,8 @@ class Backend(Protocol):
     def withdraw(self) -> Sequence[Call]:
         """Give back the calls that have not begun; they will not."""
 
-    def interrupt(self) -> None:
-        """Break off whatever is running, as far as that can be done."""
+    def interrupt(self, call: Call | None = None) -> None:
+        """Break off one call, or whatever is running, as far as that can be done."""
 
     def close(self) -> None:
         """Let everything go, without waiting for it."""
@@ -55,7 +55,7 @@ class Here:
     def withdraw(self) -> Sequence[Call]:
         return ()
 
-    def interrupt(self) -> None:
+    def interrupt(self, call: Call | None = None) -> None:
         """Nothing to do: the driver cannot be here and in the call."""
 
     def close(self) -> None:

@@ -213,6 +213,8 @@ class Call:
             for around in self.around:
                 around.before(self)
                 entered += 1
+            if self.context.is_stopped:
+                raise TaskCancelled  # noqa: TRY301 - as if it had been struck in the call
             _take(outcome, self.fn(*self.args, **self.kwargs))
         except BaseException as error:
             outcome.error = error

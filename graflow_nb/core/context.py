@@ -32,10 +32,13 @@ class TaskContext:
         reused.
     used_seed : bool
         Whether it drew numbers made from the workflow's seed.
+    is_stopped : bool
+        Whether this task alone was cancelled.
     """
 
     __slots__ = (
-        "_cancelled", "_records", "_rng", "_run_id", "_seed", "next_tasks", "task_name", "used_seed", "volatile",
+        "_cancelled", "_records", "_rng", "_run_id", "_seed", "is_stopped", "next_tasks", "task_name", "used_seed",
+        "volatile",
     )  # fmt: skip
 
     def __init__(
@@ -55,6 +58,7 @@ class TaskContext:
         self._seed = seed
         self._rng: Generator | None = None
         self.used_seed = False
+        self.is_stopped = False
 
     @property
     def run_id(self) -> str:
@@ -69,8 +73,8 @@ class TaskContext:
 
     @property
     def cancelled(self) -> bool:
-        """Whether the run was cancelled; a long loop looks here and ends early."""
-        return self._cancelled.is_set()
+        """Whether the run, or this task, was cancelled; a long loop looks here and ends early."""
+        return self.is_stopped or self._cancelled.is_set()
 
     @property
     def rng(self) -> Generator:
@@ -100,6 +104,21 @@ class TaskContext:
                 words = [self._seed % 2**64, *self.task_name.encode()]
                 self._rng = np.random.default_rng(np.random.SeedSequence(words))
         return self._rng
+
+    def progress(self, fraction: float | None, text: str = "") -> None:
+        """Say how far the task is; whoever watches the run sees it.
+
+        Parameters
+        ----------
+        fraction : float or None
+            Between 0 and 1; None if that cannot be told.
+        text : str
+            A few words, such as ``"epoch 4"``.
+        """
+        record = self._records.get(self.task_name)
+        if record is not None:
+            known = None if fraction is None else min(max(float(fraction), 0.0), 1.0)
+            record.progress = known, str(text)
 
     def is_beside(self, task: Task) -> bool:
         """Whether a task takes part in the same run as this one."""

@@ -7,8 +7,10 @@ import signal
 import threading
 import time
 from contextlib import contextmanager, suppress
+from functools import partial
+from operator import itemgetter
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from graflow_nb.core.backend import make_here
 from graflow_nb.core.call import Call, Outcome
@@ -32,8 +34,10 @@ WAKE: Final = 0.25
 wake it (and on Windows none does): without this, such an interrupt would count only once some task has ended."""
 
 
-class _Cancel:
-    """The message that cancels a run."""
+class _Cancel(NamedTuple):
+    """The message that cancels a run, or one of its tasks."""
+
+    task: str | None = None
 
 
 _CANCEL = _Cancel()
@@ -78,6 +82,17 @@ class Control:
         self._runner.cancel()
         now = time.monotonic()
         self._steps = [(now + ASK, self._runner.interrupt), (now + BREAK, self._runner.give_up)]
+
+    def cancel_task(self, name: str) -> None:
+        """Cancel one task; all else goes on."""
+        call = self._runner.cancel_task(name)
+        if call is not None and not self._runner.is_cancelled:
+            now = time.monotonic()
+            self._steps += [
+                (now + ASK, partial(self._runner.interrupt, call)),
+                (now + BREAK, partial(self._runner.give_up, call)),
+            ]
+            self._steps.sort(key=itemgetter(0))
 
     def left(self) -> float | None:
         """Return the seconds until the next step, or None if there is none."""
@@ -140,7 +155,7 @@ async def adrive(runner: Runner, places: Mapping[str, Backend]) -> None:
 
 @contextmanager
 def _opened(runner: Runner, places: Mapping[str, Backend], deliver: Callable[[_Message], None]) -> Iterator[None]:
-    runner.run.canceller = lambda: deliver(_CANCEL)
+    runner.run.canceller = lambda task: deliver(_Cancel(task))
     for backend in places.values():
         backend.open(deliver)
     open_inheritance()
@@ -158,7 +173,7 @@ def _dispatch(runner: Runner, control: Control, messages: list[_Message]) -> Non
     outcomes = []
     for message in messages:
         if isinstance(message, _Cancel):
-            control.cancel()
+            control.cancel() if message.task is None else control.cancel_task(message.task)
         else:
             outcomes.append(control.make_here(message) if isinstance(message, Call) else message)
     runner.handle(*outcomes)

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from graflow_nb.core.errors import LostError, TaskError, describe
+from graflow_nb.core.errors import LostError, TaskError, UnknownTaskError, describe, did_you_mean
 from graflow_nb.core.status import Status
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ class TaskRecord:
         What it raised.
     outputs : sequence of dict
         nbformat outputs.
+    ready : float or None
+        When nothing was left to wait for but a worker, in seconds after the run's start.
     started : float or None
         Seconds after the run's start.
     seconds : float or None
@@ -41,10 +43,13 @@ class TaskRecord:
         Why it was skipped or cancelled, or what else should be said of it.
     reasons : sequence
         Why it ran or was reused, as the cache explains it.
+    progress : tuple of (float or None, str), or None
+        How far it says it is, between 0 and 1, and a few words.
     """
 
     __slots__ = (
-        "error", "note", "outputs", "produced", "reasons", "seconds", "started", "status", "task", "worker",
+        "error", "note", "outputs", "produced", "progress", "ready", "reasons", "seconds", "started", "status",
+        "task", "worker",
     )  # fmt: skip
 
     def __init__(self, task: Task) -> None:
@@ -53,8 +58,10 @@ class TaskRecord:
         self.produced: Produced | None = None
         self.error: BaseException | None = None
         self.outputs: Sequence[dict[str, Any]] = ()
+        self.ready: float | None = None
         self.started: float | None = None
         self.seconds: float | None = None
+        self.progress: tuple[float | None, str] | None = None
         self.worker = ""
         self.note = ""
         self.reasons: Sequence[Any] = ()
@@ -132,7 +139,7 @@ class Run:
         self.seconds: float | None = None
         self.begun = threading.Event()
         self._finished = threading.Event()
-        self.canceller: Callable[[], None] = lambda: None
+        self.canceller: Callable[[str | None], None] = lambda _: None
 
     @property
     def statuses(self) -> dict[str, Status]:
@@ -186,9 +193,25 @@ class Run:
             raise TimeoutError(f"the run of {self.name!r} is still going on after {timeout} s")
         return self
 
-    def cancel(self) -> None:
-        """Start nothing more, and stop what runs. Returns at once; `wait` waits for the end."""
-        self.canceller()
+    def cancel(self, task: str | Task | None = None) -> None:
+        """Start nothing more, and stop what runs. Returns at once; `wait` waits for the end.
+
+        Parameters
+        ----------
+        task : str or Task, optional
+            Stop this task alone, if it runs or waits for a worker: what comes after it is skipped, and
+            the rest goes on.
+
+        Raises
+        ------
+        UnknownTaskError
+            If it does not take part in the run.
+        """
+        name = None if task is None else getattr(task, "name", task)
+        if name is not None and name not in self.records:
+            hint = did_you_mean(str(name), self.records)
+            raise UnknownTaskError(f"the run of {self.name!r} has no task {name!r}. {hint}")
+        self.canceller(name)
 
     def raise_first_error(self) -> Run:
         """Raise the first failed task's error, if one failed; else return the run itself.

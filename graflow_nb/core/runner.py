@@ -24,6 +24,7 @@ from graflow_nb.core.run import TaskRecord
 from graflow_nb.core.scheduler import Scheduler
 from graflow_nb.core.settings import Recorded, Withdrawn
 from graflow_nb.core.status import Status
+from graflow_nb.core.stopping import Stopping
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("graflow_nb")
 
 
-class Runner:
+class Runner(Stopping):
     """The state machine of one run: `start`, then `handle` each outcome while `is_active`, then `finish`.
 
     Parameters
@@ -82,17 +83,14 @@ class Runner:
         self._steps = 0
         self._stopped = ""
         self._running: dict[str, Place] = {}
+        self._calls: dict[str, Call] = {}
+        self._stopped_tasks: set[str] = set()
         self._undecided: dict[str, None] = {}  # handed out by the scheduler, and not looked at yet
 
     @property
     def is_active(self) -> bool:
         """Whether an outcome is still to come."""
         return bool(self._running)
-
-    @property
-    def is_cancelled(self) -> bool:
-        """Whether the run was cancelled."""
-        return self._cancelled.is_set()
 
     def start(self) -> None:
         """Hand out everything that waits for nothing."""
@@ -104,41 +102,11 @@ class Runner:
         """Take outcomes that came back, and hand out what they made ready."""
         for outcome in outcomes:
             place = self._running.pop(outcome.name, None)
+            self._calls.pop(outcome.name, None)
             if place is not None:  # else it was given up before it came
                 place.came_back(outcome.ended - outcome.started)
                 self._take(outcome)
         self._advance()
-
-    def cancel(self) -> None:
-        """Start nothing more, and ask what runs to stop."""
-        self._stopped = "the run was cancelled"
-        self.run.was_cancelled = True
-        self._cancelled.set()
-        self._withdraw()
-        if "loop" in self._places:
-            self._places["loop"].backend.interrupt()
-
-    def _withdraw(self) -> None:
-        """Take back the calls that no worker has begun."""
-        for place in self._places.values():
-            for call in place.backend.withdraw():
-                name = call.task.name
-                del self._running[name]
-                place.out -= 1
-                self.run.records[name].status = Status.WAITING
-
-    def interrupt(self) -> None:
-        """Break off what did not stop by itself."""
-        for place in self._places.values():
-            place.backend.interrupt()
-
-    def give_up(self) -> None:
-        """Wait no longer for what cannot be broken off; what it returns will be ignored."""
-        for name in list(self._running):
-            del self._running[name]
-            self.run.stuck.append(name)
-            note = "still in a call that cannot be broken off"
-            self._end(self.run.records[name], Status.CANCELLED, note)
 
     def finish(self) -> None:
         """Close the run; what never started is cancelled, or waiting if the steps ran out."""
@@ -192,7 +160,7 @@ class Runner:
                 record.outputs, record.seconds = decision.outputs, decision.seconds
                 self._succeed(record, decision.produced, Status.CACHED)
                 return True
-        record.status = Status.READY
+        record.status, record.ready = Status.READY, self.run.elapsed()
         self._places[_place(record.task)].queue.append(name)
         return False
 
@@ -262,6 +230,7 @@ class Runner:
             place.out -= 1
             self._fail(record, error)
         else:
+            self._calls[name] = call
             place.backend.submit(call)
 
     def _call(self, task: Task) -> Call:
@@ -313,6 +282,8 @@ class Runner:
             self._succeed(record, kept.produced, Status.SUCCEEDED)
         elif isinstance(outcome.error, TaskCancelled) and self.is_cancelled:
             self._end(record, Status.CANCELLED, "cancelled while it ran")
+        elif isinstance(outcome.error, TaskCancelled) and outcome.name in self._stopped_tasks:
+            self._cancel_alone(record, "cancelled while it ran")
         else:
             self._fail(record, outcome.error)
         if kept.again and not self._stopped:

@@ -16,6 +16,8 @@ class Status(Enum):
         One character, told apart without colour.
     colour : str
         A CSS hex colour with a contrast of at least 4.5 on white.
+    dark : str
+        The same for dark pages: a contrast of at least 4.5 on ``#1e1e1e``.
 
     Examples
     --------
@@ -25,20 +27,21 @@ class Status(Enum):
     (True, False)
     """
 
-    WAITING = ("waiting", "○", "#6b7280")
-    READY = ("ready", "◎", "#4b5563")
-    RUNNING = ("running", "▶", "#1d4ed8")
-    RETRYING = ("retrying", "↻", "#b45309")
-    SUCCEEDED = ("succeeded", "✓", "#15803d")
-    CACHED = ("cached", "≡", "#0f766e")
-    FAILED = ("failed", "✗", "#b91c1c")
-    SKIPPED = ("skipped", "–", "#6b7280")
-    CANCELLED = ("cancelled", "■", "#7e22ce")
+    WAITING = ("waiting", "○", "#6b7280", "#9ca3af")
+    READY = ("ready", "◎", "#4b5563", "#d1d5db")
+    RUNNING = ("running", "▶", "#1d4ed8", "#60a5fa")
+    RETRYING = ("retrying", "↻", "#b45309", "#fbbf24")
+    SUCCEEDED = ("succeeded", "✓", "#15803d", "#4ade80")
+    CACHED = ("cached", "≡", "#0f766e", "#2dd4bf")
+    FAILED = ("failed", "✗", "#b91c1c", "#f87171")
+    SKIPPED = ("skipped", "–", "#6b7280", "#9ca3af")
+    CANCELLED = ("cancelled", "■", "#7e22ce", "#c084fc")
 
-    def __init__(self, word: str, symbol: str, colour: str) -> None:
+    def __init__(self, word: str, symbol: str, colour: str, dark: str) -> None:
         self.word = word
         self.symbol = symbol
         self.colour = colour
+        self.dark = dark
 
     __hash__ = object.__hash__  # Enum's own is written in Python, and statuses are looked up all the time
 

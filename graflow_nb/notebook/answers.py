@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from graflow_nb.core.errors import describe
 from graflow_nb.core.status import Status
@@ -12,7 +12,7 @@ from graflow_nb.views.text import Badge, badge, escaped, human_seconds
 from graflow_nb.views.why import Line, roots, why_html, why_lines, why_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from IPython.core.interactiveshell import InteractiveShell
 
@@ -70,34 +70,58 @@ def _why(plan: Plan, stale: Reasons, name: str) -> str:
 
 def show_why(shell: InteractiveShell, flow: WorkflowContext, task: Task) -> None:
     """Say why a task would run or be reused now, and why it did in its last run."""
-    plan = flow.plan()
-    stale = flow.stale(plan)
-    state = _state(flow, plan, stale, task.name)
-    if task.name in plan.missing:
-        parts = [("now", state, "", [Line(0, plan.missing[task.name].message)])]
-    elif task.name in stale:
-        about = "" if state is _CANNOT_RUN else "it runs, because"
-        parts = [("now", state, about, why_lines(stale[task.name], stale))]
-    else:
-        parts = [("now", state, "it is reused:", why_lines(flow.why(task.name), {}))]
-    if (record := task.record) is not None:
-        parts.append(("last run", badge(record.status), *_last_run(flow, record)))
+    shown = [*now_parts(flow, task), *last_parts(flow, task)]
     text = [task.name]
-    html = [f"<div><strong>{escaped(task.name)}</strong></div>"]
-    for when, look, about, lines in parts:
+    for when, look, about, lines in shown:
         text += [
             f"  {when}: {look.symbol} {look.word} {about}".rstrip(),
             why_text(line.deeper(2) for line in lines),
         ]
-        html.append(f'<div style="margin:6px 0 2px"><span style="{FAINT}">{when}</span> ')
-        html.append(f"{chip_html(look, f'{look.symbol} {look.word}')} {escaped(about)}</div>")
-        html.append(f'<div style="margin:0 0 6px 1.4em">{why_html(lines)}</div>')
+    html = f"<div><strong>{escaped(task.name)}</strong></div>{parts_html(shown)}"
     shell.display_pub.publish(
         {
             "text/plain": "\n".join(filter(None, text)),
-            "text/html": f'<div style="margin:4px 0">{"".join(html)}</div>',
+            "text/html": f'<div style="margin:4px 0">{html}</div>',
         }
     )
+
+
+class Part(NamedTuple):
+    """What is said of a task now, or of its last run."""
+
+    when: str
+    look: Badge
+    about: str
+    lines: list[Line]
+
+
+def now_parts(flow: WorkflowContext, task: Task) -> list[Part]:
+    """Return why a task would run or be reused now."""
+    plan = flow.plan()
+    stale = flow.stale(plan)
+    state = _state(flow, plan, stale, task.name)
+    if task.name in plan.missing:
+        return [Part("now", state, "", [Line(0, plan.missing[task.name].message)])]
+    if task.name in stale:
+        about = "" if state is _CANNOT_RUN else "it runs, because"
+        return [Part("now", state, about, why_lines(stale[task.name], stale))]
+    return [Part("now", state, "it is reused:", why_lines(flow.why(task.name), {}))]
+
+
+def last_parts(flow: WorkflowContext, task: Task) -> list[Part]:
+    """Return why a task ran or was reused in its last run; nothing if there was none."""
+    record = task.record
+    return [] if record is None else [Part("last run", badge(record.status), *_last_run(flow, record))]
+
+
+def parts_html(parts: Iterable[Part]) -> str:
+    """Return parts as HTML."""
+    html = []
+    for when, look, about, lines in parts:
+        html.append(f'<div style="margin:6px 0 2px"><span style="{FAINT}">{when}</span> ')
+        html.append(f"{chip_html(look, f'{look.symbol} {look.word}')} {escaped(about)}</div>")
+        html.append(f'<div style="margin:0 0 6px 1.4em">{why_html(lines)}</div>')
+    return "".join(html)
 
 
 def _last_run(flow: WorkflowContext, record: TaskRecord) -> tuple[str, list[Line]]:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from graflow_nb.core.call import Call, Outcome
     from graflow_nb.core.events import Event
+    from graflow_nb.core.task import Task
 
 _PYPLOT_TABLE = "matplotlib._pylab_helpers"
 _RENDERING = threading.RLock()
@@ -45,11 +46,17 @@ class Capture:
     Parameters
     ----------
     shell : InteractiveShell
+
+    Attributes
+    ----------
+    running : dict of Task to Sink
+        Where the outputs of the tasks that run now are collected.
     """
 
     def __init__(self, shell: InteractiveShell) -> None:
         self._shell = shell
         self._routes = Routes(shell)
+        self.running: dict[Task, Sink] = {}
 
     def __call__(self, event: Event) -> None:
         """Listen to runs: route outputs while one goes on."""
@@ -61,12 +68,14 @@ class Capture:
     def before(self, call: Call) -> None:
         """Give the call a sink of its own."""
         self._routes.refresh()
-        SINK.set(Sink(call.task.name))
+        self.running[call.task] = sink = Sink(call.task.name, call.context.progress)
+        SINK.set(sink)
 
-    def after(self, _: Call, outcome: Outcome) -> None:
+    def after(self, call: Call, outcome: Outcome) -> None:
         """Show the figures that were left open, add the error, and hand over the outputs."""
         sink = SINK.get()
         assert sink is not None
+        self.running.pop(call.task, None)
         show_figures()
         if outcome.error is not None:
             sink.add(error_output(self._shell, outcome.error))

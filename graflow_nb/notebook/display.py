@@ -10,22 +10,29 @@ from typing import TYPE_CHECKING, Any
 
 from graflow_nb.core.events import Event, RunFinished, RunStarted
 from graflow_nb.core.status import Status
+from graflow_nb.notebook.live import is_live
 from graflow_nb.notebook.sink import SINK
+from graflow_nb.notebook.steering import STARTED_BY
 from graflow_nb.views.outputs import bounded, is_embeddable
-from graflow_nb.views.page import HINT, flow_html, live_html, notes_html
+from graflow_nb.views.page import HINT, flow_html, live_html, notes_html, static_html
 from graflow_nb.views.snapshot import run_view
 from graflow_nb.views.text import to_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from IPython.core.interactiveshell import InteractiveShell
 
+    from graflow_nb.core.plan import Plan
     from graflow_nb.core.run import Run
+    from graflow_nb.core.workflow import WorkflowContext
+    from graflow_nb.notebook.live import Live
     from graflow_nb.views.model import FlowView
 
 INTERVAL = 0.25
 """Seconds between two live pictures; each also costs at most a tenth of the time."""
+SELDOM = 2.0
+"""The same for the picture that a live widget hides: it is seen only where widgets are not."""
 _MOST_TEXT = 500_000
 """Characters of one text that go to the front end: a server cuts off a kernel that sends much more."""
 _MOST_DRAWN = 200
@@ -38,26 +45,57 @@ class RunDisplay:
     Parameters
     ----------
     shell : InteractiveShell
+    live : Live
     """
 
-    def __init__(self, shell: InteractiveShell) -> None:
+    def __init__(self, shell: InteractiveShell, live: Live) -> None:
         self._shell = shell
+        self._live = live
         self._shown: dict[str, _Shown] = {}
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, RunStarted) and event.run.is_captured and SINK.get() is None:
-            self._shown[event.run.id] = _Shown(self._shell, event.run)
+            self._shown[event.run.id] = _Shown(self._shell, event.run, self._shows_live(event.run))
         elif isinstance(event, RunFinished) and (shown := self._shown.pop(event.run.id, None)):
             shown.finish()
+
+    def _shows_live(self, run: Run) -> bool:
+        """Show a live widget if that is possible; return whether there is one."""
+        if STARTED_BY.get() is not None:
+            return True
+        if not is_live(self._shell):
+            return False
+        show_widget(self._shell, self._live, run.workflow, f"graflow-{run.id}")
+        return True
+
+
+def show_widget(
+    shell: InteractiveShell,
+    live: Live,
+    flow: WorkflowContext,
+    display_id: str,
+    plan: Plan | None = None,
+    stale: Collection[str] = (),
+) -> bool:
+    """Show a live widget for a flow in the cell that runs, unless it has one; return whether it is new."""
+    widget, is_new = live.open(flow, plan, stale)
+    if is_new:
+        widget.display_id = display_id
+        data, metadata = widget._repr_mimebundle_() or ({}, {})
+        shell.display_pub.publish(data, metadata)
+    return is_new
 
 
 class _Shown:
     """The display of one run."""
 
-    def __init__(self, shell: InteractiveShell, run: Run) -> None:
+    def __init__(self, shell: InteractiveShell, run: Run, has_widget: bool) -> None:
         self._shell = shell
         self._run = run
-        self._is_out = False
+        self._has_widget = has_widget
+        starter = STARTED_BY.get()
+        self._id = starter.display_id if starter is not None else f"graflow-{run.id}"
+        self._is_update = self._is_out = starter is not None
         self._over = threading.Event()
         self._live = self._terminal if is_terminal(shell) else self._notebook
         # In the context of the cell, so that the front end knows which cell the display belongs to.
@@ -79,15 +117,18 @@ class _Shown:
             flow_html(view) + notes_html(self._run.notes), "\n".join([to_text(view), *notes, *tracebacks])
         )
         for node in view.nodes:
+            if self._is_update:
+                break  # the cell that has the display ended long ago
             if node.outputs and (is_terminal(self._shell) or not all(map(is_embeddable, node.outputs))):
                 replay(self._shell, node.name, node.outputs)
 
     def _notebook(self) -> None:
-        pause = INTERVAL
+        shortest = SELDOM if self._has_widget else INTERVAL
+        pause = shortest
         while not self._over.wait(pause):
             begin = time.perf_counter()
             self._draw()
-            pause = max(INTERVAL, 10 * (time.perf_counter() - begin))
+            pause = max(shortest, 10 * (time.perf_counter() - begin))
 
     def _draw(self) -> None:
         view = run_view(self._run)
@@ -108,9 +149,9 @@ class _Shown:
 
     def _publish(self, html: str, text: str) -> None:
         self._shell.display_pub.publish(
-            {"text/html": html, "text/plain": text},
+            {"text/html": static_html(html) if self._has_widget else html, "text/plain": text},
             {"graflow_nb": {"flow": self._run.name, "finished": self._run.is_finished}},
-            transient={"display_id": f"graflow-{self._run.id}"},
+            transient={"display_id": self._id},
             update=self._is_out,
         )
         self._is_out = True

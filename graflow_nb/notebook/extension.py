@@ -106,7 +106,7 @@ class Extension:
         self._undo: list[Callable[[], None]] = []
         self.session = Session(shell)
         self._undo.append(self.session.close)
-        self._undo.append(formats.register(shell))
+        self._undo.append(formats.register(shell, self.session.live))
         self._shorten_errors()
         self._add_magics()
         self._add_names()
@@ -174,7 +174,11 @@ class Extension:
         metadata = ((get_parent() if get_parent else None) or {}).get("metadata", {})
         for cell in metadata.get("deletedCells", ()):
             self.session.ledger.drop(cell)
-        self.session.ledger.begin(info.cell_id or _stand_in(info.raw_cell or ""))
+            self.session.live.begin(cell)
+        cell = info.cell_id or _stand_in(info.raw_cell or "")
+        if self.session.ledger.cell is None:
+            self.session.live.begin(cell)
+        self.session.ledger.begin(cell)
         self.session.cells_run += not is_ours_only(info.raw_cell or "")
         history = self._shell.history_manager  # versions of the shell differ in when they count the cell
         number = len(history.input_hist_parsed) if history is not None else self._shell.execution_count
@@ -187,6 +191,8 @@ class Extension:
         self.session.derived.end(success=bool(result.success), started=result.error_before_exec is None)
         self.session.ledger.end(success=bool(result.success))
         self.session.waiting.end()
+        if self.session.ledger.cell is None:
+            self.session.live.cell_ended()
 
     def _as_python(self, info: ExecutionInfo) -> str:
         """Return a cell's source with its magics as calls."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from graflow_nb.core.compose import Chain, ParallelGroup
 from graflow_nb.core.errors import GraflowError
@@ -12,7 +13,9 @@ from graflow_nb.core.task import Task
 from graflow_nb.core.workflow import WorkflowContext
 from graflow_nb.incremental.code.parts import short
 from graflow_nb.notebook.cells import CellBody
-from graflow_nb.views.page import chip_html, flow_html, notes_html
+from graflow_nb.notebook.display import show_widget
+from graflow_nb.notebook.live import is_live
+from graflow_nb.views.page import chip_html, flow_html, notes_html, static_html
 from graflow_nb.views.snapshot import flow_view, run_view
 from graflow_nb.views.text import badge, escaped, to_text
 
@@ -21,17 +24,20 @@ if TYPE_CHECKING:
 
     from IPython.core.interactiveshell import InteractiveShell
 
+    from graflow_nb.notebook.live import Live
     from graflow_nb.views.model import FlowView
 
     Bundle = dict[str, str]
 
+_FLOWS = (Chain, ParallelGroup, WorkflowContext)
 _MOST_NAMED = 6
 
 
-def register(shell: InteractiveShell) -> Callable[[], None]:
+def register(shell: InteractiveShell, live: Live) -> Callable[[], None]:
     """Let the shell show our objects; return what undoes it."""
     display_formatter: Any = shell.display_formatter
     formatter = display_formatter.mimebundle_formatter
+    itself = display_formatter.ipython_display_formatter
     shows = {
         Chain: _expression,
         ParallelGroup: _expression,
@@ -42,16 +48,36 @@ def register(shell: InteractiveShell) -> Callable[[], None]:
     for kind, show in shows.items():
         formatter.for_type(kind, lambda value, include=None, exclude=None, show=show: show(value))  # noqa: ARG005
 
+    def show_live(value: Any) -> None:
+        flow = value if isinstance(value, WorkflowContext) else current_workflow()
+        if flow is None or not is_live(shell):
+            raise NotImplementedError  # the formatter then asks for a picture
+        show_flow(shell, live, flow)
+
+    for kind in _FLOWS:
+        itself.for_type(kind, show_live)
+
     def undo() -> None:
         for kind in shows:
             formatter.pop(kind, None)
+        for kind in _FLOWS:
+            itself.pop(kind, None)
 
     return undo
 
 
-def show_flow(shell: InteractiveShell, flow: WorkflowContext) -> None:
-    """Draw a flow as it stands."""
-    shell.display_pub.publish(_flow(flow))
+def show_flow(shell: InteractiveShell, live: Live, flow: WorkflowContext) -> None:
+    """Draw a flow as it stands, and keep the drawing alive where that can be done."""
+    plan = flow.plan()
+    stale = flow.stale(plan)
+    bundle = _picture(flow_view(flow.name, plan, stale), plan.notes)
+    if not is_live(shell):
+        shell.display_pub.publish(bundle)
+        return
+    display_id = f"graflow-{uuid4().hex}"
+    if show_widget(shell, live, flow, display_id, plan, stale):
+        bundle["text/html"] = static_html(bundle["text/html"])
+        shell.display_pub.publish(bundle, transient={"display_id": display_id})
 
 
 def show_defined(shell: InteractiveShell, flow: WorkflowContext, task: Task, said: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -38,19 +39,33 @@ class Ledger:
         self._removed = removed
         self._by_cell: dict[str, dict[Item, None]] = {}
         self._cell: str | None = None
+        self._thread = 0
         self._inside = 0
         self._written: dict[Item, None] = {}
+
+    @property
+    def cell(self) -> str | None:
+        """The cell that runs now."""
+        return self._cell
+
+    def cell_of(self, graph: TaskGraph, name: str) -> str | None:
+        """Return the cell that a task was written in, if that is known."""
+        item = Item(graph, name)
+        return next((cell for cell, items in list(self._by_cell.items()) if cell and item in items), None)
 
     def begin(self, cell: str) -> None:
         """Say which cell writes from now on; what cells inside a cell write (``%run``) is the outer one's."""
         if self._cell is None:
-            self._cell, self._written = cell, {}
+            self._cell, self._written, self._thread = cell, {}, threading.get_ident()
         else:
             self._inside += 1
 
     def settle(self) -> None:
-        """Take away what the cell wrote the last time and has not written again."""
-        if self._cell is None:
+        """Take away what the cell wrote the last time and has not written again.
+
+        Another thread that asks (a button of the widget) does not say that the cell has written all.
+        """
+        if self._cell is None or self._thread != threading.get_ident():
             return
         before = self._by_cell.get(self._cell, {})
         self._by_cell[self._cell] = dict(self._written)

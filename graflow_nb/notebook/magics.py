@@ -168,7 +168,7 @@ class FlowMagics(Upkeep, Magics):
     def _show(self, options: Namespace) -> None:
         flow = self._session.flow
         if options.task is None:
-            formats.show_flow(self.shell, flow)
+            formats.show_flow(self.shell, self._session.live, flow)
             return
         task = flow[options.task]
         if task.outputs:
@@ -199,7 +199,7 @@ class FlowMagics(Upkeep, Magics):
             print(f"{mark} {name}: {len(flow.graph)} tasks{last}")
 
     def _use(self, options: Namespace) -> None:
-        formats.show_flow(self.shell, self._session.use(options.flow))
+        formats.show_flow(self.shell, self._session.live, self._session.use(options.flow))
 
     def _remove(self, options: Namespace) -> None:
         for name in options.tasks:

@@ -22,7 +22,9 @@ from graflow_nb.notebook.capture import Capture
 from graflow_nb.notebook.derived import Derived
 from graflow_nb.notebook.display import RunDisplay
 from graflow_nb.notebook.ledger import Ledger
+from graflow_nb.notebook.live import Live
 from graflow_nb.notebook.origins import Source
+from graflow_nb.notebook.pane import History
 from graflow_nb.notebook.scope import NotebookScope
 from graflow_nb.notebook.waiting import Waiting
 
@@ -69,6 +71,11 @@ class Session:
         What plain cells made of tasks' results.
     waiting : Waiting
         Variables that are loaded from disk when a cell names them.
+    capture : Capture
+    history : History
+        The last runs of each task.
+    live : Live
+        The live widgets.
     cells_run : int
         How many cells have run so far in which there was more than magics of ours: any of them may have
         changed what it could reach.
@@ -79,8 +86,10 @@ class Session:
         self.ledger = Ledger(self._task_removed)
         self.flows: dict[str, WorkflowContext] = {}
         self._namespace: dict[str, Any] = shell.user_ns
-        self._capture = Capture(shell)
-        self._display = RunDisplay(shell)
+        self.capture = Capture(shell)
+        self.history = History()
+        self.live = Live(self)
+        self._display = RunDisplay(shell, self.live)
         self.derived = Derived(self._namespace, self._sources, self._results, self._is_any_result)
         self.waiting = Waiting(self._namespace, self._load)
         self.cells_run = 0
@@ -96,6 +105,7 @@ class Session:
 
     def close(self) -> None:
         """Give everything back: nothing of the notebook is handed to new workflows any more."""
+        self.live.close()
         self.load_waiting()
         scope.set_fallback(None)
         if self._services_before is not None:
@@ -106,6 +116,15 @@ class Session:
                 flow.services.cache.close()
         for run in self.going:
             run.cancel()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no cell and no run goes on."""
+        return self.ledger.cell is None and not self.going
+
+    def run_of(self, flow: WorkflowContext) -> Run | None:
+        """Return the run of a flow that goes on now."""
+        return next((run for run in list(self.going) if run.workflow is flow), None)
 
     def use(self, name: str) -> WorkflowContext:
         """Make a flow the one that the notebook's cells and ``%flow`` mean.
@@ -188,8 +207,8 @@ class Session:
             ThreadBackend, LoopBackend, open_cache(flow.cache, lambda: self.cells_run), scope=self._scope
         )
         if scope.running.get() is None:  # else it is a task's own affair, and its outputs are the task's
-            services.around = (self._capture,)
-            services.listeners = [self._capture, self._listen, self._display]
+            services.around = (self.capture,)
+            services.listeners = [self.capture, self._listen, self.live, self._display]
             flow.graph.journal = self.ledger
             before = self.flows.get(flow.name)
             if before is not None and before is self.flow and before is not self._own:
@@ -207,6 +226,7 @@ class Session:
                     self._withdraw(event.run.workflow.graph, name)
         elif isinstance(event, RunFinished):
             self.going.remove(event.run)
+            self.history.add(event.run)
             self._finished.append(event.run)
             if threading.current_thread() is threading.main_thread():
                 event.run.notes += self.publish_pending()

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import OrderedDict
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SINK: ContextVar[Sink | None] = ContextVar("graflow_sink", default=None)
 """Where the output of the code that runs here goes; None: where it would go anyway."""
+
+_BAR = re.compile(r"^\r([^\r\n]{0,80}?)\s*(\d{1,3})%\|")
+"""The beginning of a line that tqdm writes: what is counted, and how much of it is done. Bars below the first
+are moved to by line ends, and so are not found."""
 
 
 class _Text:
@@ -26,6 +34,13 @@ class Sink:
     ----------
     name : str
         The task's.
+    progress : callable, optional
+        Told how far the task is, where a progress bar (tqdm's) is written.
+
+    Attributes
+    ----------
+    version : int
+        Another one when something has come since.
 
     Examples
     --------
@@ -37,8 +52,10 @@ class Sink:
     [{'output_type': 'stream', 'name': 'stdout', 'text': '20%\n'}]
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, progress: Callable[[float, str], None] | None = None) -> None:
         self.name = name
+        self._progress = progress
+        self.version = 0
         self.figures: OrderedDict[Any, Any] = OrderedDict()
         self._items: list[_Text | dict[str, Any]] = []
         self._displays: dict[str, list[dict[str, Any]]] = {}
@@ -55,6 +72,8 @@ class Sink:
                     last = _Text(stream)
                     self._items.append(last)
                 last.pieces.append(text)
+        if self._progress is not None and (bar := _BAR.search(text)):
+            self._progress(int(bar[2]) / 100, bar[1].strip(" :"))
         return len(text)
 
     def display(self, data: Any, metadata: Any, transient: Any, *, update: bool) -> bool:
@@ -65,6 +84,7 @@ class Sink:
             if update:
                 for item in () if self._closed else self._displays.get(display_id or "", ()):
                     item.update(new)
+                    self.version += 1
             elif self._ready():
                 item = {"output_type": "display_data", **new}
                 self._items.append(item)
@@ -85,6 +105,7 @@ class Sink:
                 self._clear_next = True
             elif not self._closed:
                 self._items.clear()
+                self.version += 1
 
     def close(self) -> None:
         """Take nothing more: the task has ended, whatever its threads still write."""
@@ -102,6 +123,7 @@ class Sink:
         if self._clear_next:
             self._items.clear()
             self._clear_next = False
+        self.version += 1
         return True
 
 

@@ -33,6 +33,14 @@ class NodeView:
         What it printed and displayed, as nbformat 4 outputs.
     source : str
         Its code.
+    progress : tuple of (float or None, str), or None
+        How far a running task says it is, between 0 and 1, and a few words.
+    ready : float or None
+        When it had to wait for nothing but a worker, in seconds after the run's start.
+    is_stale : bool
+        Whether it would run now, though it has a result.
+    is_param : bool
+        Whether it is a parameter.
     """
 
     name: str
@@ -43,15 +51,29 @@ class NodeView:
     worker: str = ""
     outputs: Sequence[dict[str, Any]] = field(default=(), repr=False)
     source: str = field(default="", repr=False)
+    progress: tuple[float | None, str] | None = None
+    ready: float | None = None
+    is_stale: bool = False
+    is_param: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class EdgeView:
-    """One dependency: `source` runs before `target`; `inferred` if a name made it rather than an operator."""
+    """One dependency: `source` runs before `target`.
+
+    Attributes
+    ----------
+    source, target : str
+    inferred : bool
+        Whether a name made it rather than an operator.
+    dynamic : bool
+        Whether it was born in a run.
+    """
 
     source: str
     target: str
     inferred: bool = False
+    dynamic: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,11 @@ def flow_html(view: FlowView, *, direction: Direction = "LR", limit: int = LIMIT
     return f'<div style="margin:4px 0">{_heading(view)}{_picture(view, direction)}{"".join(blocks)}</div>'
 
 
+def static_html(html: str) -> str:
+    """Mark what a live widget beside it hides for as long as it is alive."""
+    return f'<div class="graflow-static">{html}</div>'
+
+
 def notes_html(notes: Iterable[str]) -> str:
     """Show what the reader should be told, a line each."""
     return "".join(f'<div style="font-size:90%;opacity:.85">{escaped(note)}</div>' for note in notes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING
 
+from graflow_nb.core.param import Param
 from graflow_nb.core.status import Status
 from graflow_nb.views.model import EdgeView, FlowView, NodeView
 
@@ -46,6 +47,69 @@ def flow_view(name: str, plan: Plan, stale: Collection[str] = ()) -> FlowView:
     )
     edges = tuple(EdgeView(before, after, (before, after) in plan.inferred) for before, after in plan.edges)
     return FlowView(name, nodes, edges)
+
+
+def live_view(name: str, plan: Plan, run: Run | None, stale: Collection[str] = ()) -> FlowView:
+    """Return a workflow as a whole while a run of it goes on, or after it; tasks born in the run are added.
+
+    Without sources and notes of what is out of date: it is made many times a second.
+
+    Parameters
+    ----------
+    name : str
+        The workflow's.
+    plan : Plan
+    run : Run, optional
+        The one that goes on, or the last one.
+    stale : collection of str
+        The tasks that would run now.
+    """
+    records = dict(run.records) if run is not None else {}
+    unwired = set(plan.unwired)
+    nodes = [
+        _live_node(task, run, records.pop(task.name, None), task.name in stale, task.name in unwired)
+        for task in plan.tasks.values()
+    ]
+    edges = [EdgeView(before, after, (before, after) in plan.inferred) for before, after in plan.edges]
+    if run is not None and records:
+        born = {name for name, record in records.items() if record.task.name not in plan.tasks}
+        nodes += [_live_node(records[name].task, run, records[name]) for name in born_in_order(run, born)]
+        known = {node.name for node in nodes}
+        edges += [
+            EdgeView(before, after, dynamic=True)
+            for before, after in list(run.edges)
+            if (before in born or after in born) and before in known and after in known
+        ]
+    return FlowView(name, tuple(nodes), tuple(edges), run.elapsed() if run is not None else None)
+
+
+def born_in_order(run: Run, born: Collection[str]) -> list[str]:
+    """Return the tasks that were born in a run, in the order of their births."""
+    return [name for name in list(run.records) if name in born]
+
+
+def _live_node(
+    task: Task, run: Run | None, here: TaskRecord | None, is_stale: bool = False, is_unwired: bool = False
+) -> NodeView:
+    """Show a task by its part in the run, or else by its last one, whose times are of another clock."""
+    is_here = here is not None and run is not None and here.task is task
+    record = here if is_here else task.record
+    is_param = isinstance(task, Param)
+    if record is None:
+        return NodeView(task.name, note="unwired" * is_unwired, is_param=is_param)
+    return NodeView(
+        task.name,
+        record.status,
+        record.seconds,
+        "unwired" if is_unwired else record.note,
+        record.started if is_here else None,
+        record.worker,
+        record.outputs,
+        progress=record.progress if record.status is Status.RUNNING else None,
+        ready=record.ready if is_here else None,
+        is_stale=is_stale and record.status.is_success,
+        is_param=is_param,
+    )
 
 
 def _running_for(run: Run, record: TaskRecord) -> float | None:

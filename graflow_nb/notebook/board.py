@@ -1,0 +1,223 @@
+"""One flow's live widgets: what they show, kept in step with the flow by one thread."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from graflow_nb.core.param import Param
+from graflow_nb.notebook.pane import code_of, data_html, shown_outputs, why_html_of
+from graflow_nb.notebook.publisher import Publisher
+from graflow_nb.views.live import (
+    graph_data,
+    params_data,
+    progress_data,
+    run_data,
+    states_data,
+    timeline_data,
+    times_data,
+)
+from graflow_nb.views.snapshot import live_view
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from graflow_nb.core.plan import Plan
+    from graflow_nb.core.run import Run, TaskRecord
+    from graflow_nb.core.task import Task
+    from graflow_nb.core.workflow import WorkflowContext
+    from graflow_nb.notebook.session import Session
+    from graflow_nb.notebook.widget import FlowWidget
+    from graflow_nb.views.layout import Direction
+    from graflow_nb.views.model import FlowView
+
+
+class Board:
+    """What the live widgets of one flow show.
+
+    Traits are set on the publisher's thread alone, so that a run of a thousand tasks never waits for them.
+
+    Parameters
+    ----------
+    session : Session
+    flow : WorkflowContext
+
+    Attributes
+    ----------
+    plan : Plan
+        What depends on what, as of the last time that no run was going on.
+    stale : set of str
+        The tasks that would run now.
+    run : Run or None
+        The one that goes on, or the last one.
+    auto : bool
+        Whether what is out of date runs by itself.
+    """
+
+    def __init__(self, session: Session, flow: WorkflowContext, plan: Plan, stale: Collection[str]) -> None:
+        self.session = session
+        self.flow = flow
+        self.plan = plan
+        self.stale = set(stale)
+        self.run: Run | None = flow.last_run
+        self.auto = False
+        self.publisher = Publisher(self._publish)
+        self._widgets: dict[FlowWidget, _Shown] = {}
+
+    @property
+    def widgets(self) -> list[FlowWidget]:
+        """The widgets that are open."""
+        return list(self._widgets)
+
+    def add(self, widget: FlowWidget) -> None:
+        """Show the present state in a new widget, and keep it up to date from now on."""
+        shown = _Shown(widget, self)
+        shown.update(self.view())
+        self._widgets[widget] = shown
+        widget.observe(lambda _: self.publisher.poke(), ["selected", "direction"])
+        self.publisher.poke()
+
+    def remove(self, widget: FlowWidget) -> None:
+        """Close a widget."""
+        if self._widgets.pop(widget, None) is not None:
+            widget.close()
+
+    def close(self) -> None:
+        """Close all widgets."""
+        self.publisher.close()
+        for widget in self.widgets:
+            self.remove(widget)
+
+    def started(self, run: Run) -> None:
+        """Say that a run has begun, which decides on its tasks anew."""
+        if not self.plan.holds(self.flow.graph):
+            self.plan = self.flow.plan()
+        self.run = run
+        self.stale.difference_update(run.records)
+        self.publisher.poke()
+
+    def finished(self, run: Run) -> None:
+        """Say that a run has ended: what has no result would run again."""
+        self.stale |= {name for name, record in list(run.records.items()) if not record.status.is_success}
+        self.publisher.poke()
+
+    def refresh(self) -> None:
+        """Look again at what depends on what, and what is out of date; only while nothing else runs."""
+        plan = self.flow.plan()
+        self.plan, self.stale = plan, set(self.flow.stale(plan))
+        self.publisher.poke()
+
+    def mark(self, changed: Iterable[str]) -> None:
+        """Mark tasks, and what comes after them, as out of date."""
+        names = [name for name in changed if name in self.plan.tasks]
+        self.stale |= {*names, *self.plan.descendants(names)}
+        self.publisher.poke()
+
+    def want_timeline(self, widget: FlowWidget) -> None:
+        """Send a widget what ran when, once."""
+        if shown := self._widgets.get(widget):
+            shown.wants_timeline = True
+            self.publisher.poke()
+
+    def say(self, text: str, kind: str = "info") -> None:
+        """Tell the readers of all widgets something."""
+        for widget in self.widgets:
+            widget.send({"said": text, "kind": kind})
+
+    def view(self) -> FlowView:
+        """Return the flow as it is now."""
+        return live_view(self.flow.name, self.plan, self.run, self.stale)
+
+    def task(self, name: str) -> Task | None:
+        """Return a task of the flow, or one that was born in the run."""
+        record = self.run.records.get(name) if self.run is not None else None
+        return self.plan.tasks.get(name) or (record.task if record is not None else None)
+
+    def record(self, task: Task) -> TaskRecord | None:
+        """Return what is known of a task, from the run that is shown if it takes part."""
+        here = self.run.records.get(task.name) if self.run is not None else None
+        return here if here is not None and here.task is task else task.record
+
+    def params(self) -> list[Param]:
+        """Return the flow's parameters."""
+        return [task for task in self.plan.tasks.values() if isinstance(task, Param)]
+
+    @property
+    def is_active(self) -> bool:
+        """Whether a run of the flow goes on."""
+        return self.run is not None and not self.run.is_finished
+
+    def _publish(self) -> bool:
+        is_active = self.is_active  # before looking: what comes after it is shown by the next round
+        if self._widgets:
+            view = self.view()
+            for shown in list(self._widgets.values()):
+                shown.update(view)
+        return is_active and bool(self._widgets)
+
+
+class _Shown:
+    """What one widget shows."""
+
+    def __init__(self, widget: FlowWidget, board: Board) -> None:
+        self._widget = widget
+        self._board = board
+        self._graph: Any = None
+        self._pane: Any = None
+        self._outputs: Any = None
+        self._selected: str | None = None
+        self.wants_timeline = False
+
+    def update(self, view: FlowView) -> None:
+        """Set the traits that are another now."""
+        board = self._board
+        values: dict[str, Any] = {
+            "states": states_data(view),
+            "times": times_data(view),
+            "progress": progress_data(view),
+            "run": run_data(view, board.run),
+            "params": params_data(board.params()),
+            "auto": board.auto,
+        }
+        direction: Direction = self._widget.direction  # type: ignore[assignment]
+        graph = direction, [(node.name, node.is_param) for node in view.nodes], view.edges
+        if graph != self._graph:
+            self._graph, values["graph"] = graph, graph_data(view, direction)
+            names = [node.name for node in view.nodes]
+            if self._selected is not None:  # indices may have moved
+                values["selected"] = names.index(self._selected) if self._selected in names else -1
+        if self.wants_timeline:
+            self.wants_timeline, values["timeline"] = False, timeline_data(view)
+        self._widget.show(**values)
+        self._show_pane(view)
+
+    def _show_pane(self, view: FlowView) -> None:
+        index = self._widget.selected
+        task = self._board.task(view.nodes[index].name) if 0 <= index < len(view.nodes) else None
+        if task is None:
+            self._selected = None
+            return
+        self._selected = task.name
+        record, board = self._board.record(task), self._board
+        is_stale, is_idle = task.name in board.stale, board.session.is_idle
+        status = record.status if record is not None else None
+        pane = index, task, record, status, is_stale, is_idle
+        if pane != self._pane:
+            self._pane = pane
+            self._widget.show(pane=self._about(index, task, is_idle=is_idle))
+        sink = board.session.capture.running.get(task)
+        outputs = sink if sink is not None else record, sink.version if sink is not None else status
+        if outputs != self._outputs:
+            self._outputs = outputs
+            what = sink.outputs() if sink is not None else record.outputs if record is not None else ()
+            with self._widget.lock:
+                self._widget.outputs.outputs = shown_outputs(what, task.name)
+
+    def _about(self, index: int, task: Task, *, is_idle: bool) -> dict[str, Any]:
+        board = self._board
+        return {
+            "index": index,
+            "code": code_of(task),
+            "why": why_html_of(board.flow, task, is_idle=is_idle),
+            "data": data_html(board.plan, task),
+            "runs": board.session.history.of(board.flow, task.name),
+        }

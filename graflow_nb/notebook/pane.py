@@ -1,0 +1,115 @@
+"""What the live widget says of the task that is selected: its code, why it runs, its data, its last runs."""
+
+from __future__ import annotations
+
+from collections import deque
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from graflow_nb.core.arguments import Constant, Gathered, Upstream, upstreams
+from graflow_nb.notebook.answers import last_parts, now_parts, parts_html
+from graflow_nb.views.code import code_html
+from graflow_nb.views.outputs import bounded
+from graflow_nb.views.preview import Preview, preview, values_html
+from graflow_nb.views.snapshot import source_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from graflow_nb.core.plan import Plan
+    from graflow_nb.core.run import Run
+    from graflow_nb.core.task import Task
+    from graflow_nb.core.workflow import WorkflowContext
+
+MOST_RUNS = 10
+MOST_TEXT = 100_000
+"""Characters of one text that the pane shows."""
+_ELSEWHERE = Preview("not loaded", "", "kept on disk until something reads it")
+_NOT_THERE = Preview("", "", "not there yet")
+
+
+class History:
+    """The last runs of each task, by flow."""
+
+    def __init__(self) -> None:
+        self._runs: WeakKeyDictionary[WorkflowContext, dict[str, deque[dict[str, Any]]]] = WeakKeyDictionary()
+
+    def add(self, run: Run) -> None:
+        """Take note of a run that is over."""
+        tasks = self._runs.setdefault(run.workflow, {})
+        for name, record in list(run.records.items()):
+            if record.status.is_final:
+                began = run.started_at + (record.started or 0.0)
+                row = {"began": began, "seconds": record.seconds, "status": record.status.word, "note": record.note}
+                tasks.setdefault(name, deque(maxlen=MOST_RUNS)).append(row)
+
+    def of(self, flow: WorkflowContext, task: str) -> list[dict[str, Any]]:
+        """Return a task's last runs, the newest first."""
+        rows = list(self._runs.get(flow, {}).get(task, ()))[::-1]
+        return [{**row, "when": _when(row["began"])} for row in rows]
+
+
+def _when(began: float) -> str:
+    return datetime.fromtimestamp(began, UTC).astimezone().strftime("%H:%M:%S")
+
+
+def why_html_of(flow: WorkflowContext, task: Task, *, is_idle: bool) -> str:
+    """Say why a task would run now and why it last did; only the second while other code runs.
+
+    What a task reads must not be looked at while it may be changed.
+    """
+    parts = now_parts(flow, task) if is_idle and task.name in flow.graph else []
+    return parts_html([*parts, *last_parts(flow, task)])
+
+
+def code_of(task: Task) -> str:
+    """Return a task's code as HTML."""
+    return code_html(bounded(source_of(task), MOST_TEXT, ""))
+
+
+def data_html(plan: Plan, task: Task) -> str:
+    """Show a task's arguments, its result and its variables; what is on disk stays there."""
+    rows = list(_arguments(plan, task.name))
+    made = []
+    if task.record is not None and task.record.produced is not None:
+        produced = task.record.produced
+        for name in (None, *produced.variables):
+            at_hand = produced.at_hand
+            made.append((name or "result", "", preview(at_hand[name]) if name in at_hand else _ELSEWHERE))
+    return values_html("Takes", rows) + values_html("Made", made)
+
+
+def _arguments(plan: Plan, name: str) -> Iterator[tuple[str, str, Preview]]:
+    binding = plan.bindings.get(name)
+    for parameter, source in binding.sources() if binding is not None else ():
+        if isinstance(source, Constant):
+            yield parameter, "default or fixed", preview(source.value)
+        elif isinstance(source, Upstream):
+            origin = source.task if source.variable is None else f"{source.variable} of {source.task}"
+            yield parameter, origin, _made(plan, source)
+        elif isinstance(source, Gathered):
+            yield (
+                parameter,
+                ", ".join(up.task for up in upstreams(source)),
+                Preview("list", f"{len(source.tasks)} items"),
+            )
+
+
+def _made(plan: Plan, source: Upstream) -> Preview:
+    record = plan.tasks[source.task].record if source.task in plan.tasks else None
+    if record is None or record.produced is None:
+        return _NOT_THERE
+    at_hand = record.produced.at_hand
+    return preview(at_hand[source.variable]) if source.variable in at_hand else _ELSEWHERE
+
+
+def shown_outputs(outputs: Iterator[dict[str, Any]] | Any, name: str) -> tuple[dict[str, Any], ...]:
+    """Return outputs for the front end: the same, with long texts cut."""
+    hint = f"{name}.outputs has all of it"
+    return tuple(
+        {**output, "text": bounded(output["text"], MOST_TEXT, hint)}
+        if output["output_type"] == "stream" and len(output["text"]) > MOST_TEXT
+        else dict(output)
+        for output in outputs
+    )

@@ -1,0 +1,183 @@
+"""What the live widget asks for: each message is answered at once, and what it starts goes on elsewhere."""
+
+from __future__ import annotations
+
+import threading
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from graflow_nb.core.errors import GraflowError
+from graflow_nb.core.param import Param
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from graflow_nb.core.task import Task
+    from graflow_nb.notebook.board import Board
+    from graflow_nb.notebook.widget import FlowWidget
+
+STARTED_BY: ContextVar[FlowWidget | None] = ContextVar("graflow_started_by", default=None)
+"""The widget that started the run this code belongs to: it shows the run, and no new display is needed."""
+_BUSY = "a run of this flow is going on: wait for it, or cancel it"
+
+
+class Steering:
+    """Does what one flow's widgets ask for.
+
+    Parameters
+    ----------
+    board : Board
+    """
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+        self._starting = threading.Lock()
+        self._tried: Any = None
+        self._is_wanted = False
+
+    def take(self, widget: FlowWidget, message: Any) -> None:
+        """Take a message of the front end; never raises, and is quick."""
+        try:
+            self._act(widget, message)
+        except Exception as error:
+            widget.send({"said": str(error) or type(error).__name__, "kind": "error"})
+
+    def _act(self, widget: FlowWidget, message: Any) -> None:
+        word, task = message.get("do"), self._task(message.get("node"))
+        act = getattr(self, f"_{word}", None) if word in _OF_A_RUN | _OF_A_TASK else None
+        if act is None:
+            raise GraflowError(f"the widget asked for {word!r}, which is unknown here")
+        if word in _OF_A_TASK and task is None:
+            raise GraflowError("that task is not there any more")
+        act(widget, task, message)
+
+    def start(self, widget: FlowWidget | None, *targets: Task, **options: Any) -> None:
+        """Start a run in the background."""
+
+        def work() -> None:
+            STARTED_BY.set(widget or next(iter(self._board.widgets), None))
+            self._guarded(lambda: self._start(targets, options))
+
+        threading.Thread(target=work, name="graflow-start", daemon=True).start()
+
+    def start_stale(self) -> None:
+        """Run what is out of date, unless just that was tried already; while a run goes on, after it."""
+        board = self._board
+        if board.session.run_of(board.flow):
+            self._is_wanted = True
+            return
+        self._is_wanted = False
+        if board.stale:
+            self.start(None)
+
+    def changed(self) -> None:
+        """Say that a cell has run: with "auto" on, what it made out of date runs."""
+        board = self._board
+        tried = self._signature()
+        if board.auto and board.stale and tried != self._tried:
+            self._tried = tried
+            self.start_stale()
+
+    def finished(self) -> None:
+        """Say that a run has ended."""
+        if self._is_wanted:
+            self.start_stale()
+
+    def _signature(self) -> Any:
+        stale = self._board.flow.stale(self._board.plan) if self._board.auto else {}
+        return sorted((name, *map(str, reasons)) for name, reasons in stale.items())
+
+    def _start(self, targets: tuple[Task, ...], options: dict[str, Any]) -> None:
+        board = self._board
+        with self._starting:
+            if board.session.run_of(board.flow):
+                raise GraflowError(_BUSY)
+            autoreload(board.session.shell)
+            board.flow.run(*targets, background=True, **options)
+
+    def _guarded(self, do: Callable[[], None]) -> None:
+        try:
+            do()
+        except Exception as error:
+            self._board.say(str(error), "error")
+
+    def _task(self, index: Any) -> Task | None:
+        view = self._board.view()
+        if not isinstance(index, int) or not 0 <= index < len(view.nodes):
+            return None
+        return self._board.task(view.nodes[index].name)
+
+    def _run(self, widget: FlowWidget, *_: Any) -> None:
+        self.start(widget)
+
+    def _run_to(self, widget: FlowWidget, task: Task, _: Any) -> None:
+        self.start(widget, task)
+
+    def _run_from(self, widget: FlowWidget, task: Task, _: Any) -> None:
+        self.start(widget, from_=task)
+
+    def _run_only(self, widget: FlowWidget, task: Task, _: Any) -> None:
+        board = self._board
+        before = [name for name in board.plan.order(board.plan.ancestors([task.name])) if name in board.stale]
+        if before:
+            raise GraflowError(f"{task.name!r} reads {before[0]!r}, which is out of date: run to here instead")
+        self.start(widget, task, force=[task.name])
+
+    def _force(self, widget: FlowWidget, task: Task | None, _: Any) -> None:
+        if task is None:
+            self.start(widget, force=True)
+        else:
+            self.start(widget, task, force=[task.name])
+
+    def _cancel(self, *_: Any) -> None:
+        if self._board.run is not None and self._board.is_active:
+            self._board.run.cancel()
+
+    def _cancel_task(self, _: FlowWidget, task: Task, __: Any) -> None:
+        if self._board.run is not None and self._board.is_active:
+            self._board.run.cancel(task)
+
+    def _accept(self, _: FlowWidget, task: Task, __: Any) -> None:
+        board = self._board
+
+        def accept() -> None:
+            if not board.session.is_idle:
+                raise GraflowError("a cell or a run is going on: accept the result when it has ended")
+            board.flow.accept(task)
+            board.refresh()
+            board.say(f"{task.name}: its result is kept as it is")
+
+        board.publisher.do(lambda: self._guarded(accept))
+
+    def _timeline(self, widget: FlowWidget, *_: Any) -> None:
+        self._board.want_timeline(widget)
+
+    def _goto(self, widget: FlowWidget, task: Task, _: Any) -> None:
+        cell = self._board.session.ledger.cell_of(self._board.flow.graph, task.name)
+        if cell is None:
+            raise GraflowError(f"which cell {task.name!r} was written in is not known here")
+        widget.send({"goto": cell})
+
+    def _param(self, _: FlowWidget, __: Task | None, message: dict[str, Any]) -> None:
+        param = self._board.flow.graph.nodes.get(str(message.get("name")))
+        if not isinstance(param, Param):
+            raise GraflowError(f"there is no parameter {message.get('name')!r}")
+        value = param.read(message.get("value"))
+        if type(value) is not type(param.value) or value != param.value:
+            param.value = value
+            self._board.mark([param.name])
+            if self._board.auto:
+                self.start_stale()
+
+
+_OF_A_RUN = frozenset({"run", "force", "cancel", "timeline", "param"})
+_OF_A_TASK = frozenset({"run_to", "run_from", "run_only", "cancel_task", "accept", "goto"})
+
+
+def autoreload(shell: InteractiveShell) -> None:
+    """Do what ``%autoreload`` does before a cell: a run that a button starts has no cell."""
+    for hook in list(shell.events.callbacks.get("pre_run_cell", ())):
+        if type(getattr(hook, "__self__", None)).__name__ == "AutoreloadMagics":
+            hook(None)
