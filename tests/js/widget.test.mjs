@@ -134,6 +134,15 @@ test("fit shows all of it in the middle, and no larger than life", () => {
   assert.deepEqual(widget.fitted(100, 100, { width: 1000, height: 400 }), { k: 1, x: 450, y: 150 });
 });
 
+test("a box is put in the middle, unless that would leave room empty", () => {
+  const size = { width: 1000, height: 50 }, room = { width: 400, height: 300 };
+  const x = (left) => widget.centred({ x: left, y: 0, w: 100, h: 50 }, 1, size, room).x;
+  assert.equal(x(450), -300);
+  assert.equal(x(0), 40);
+  assert.equal(x(900), -640);
+  assert.equal(widget.centred({ x: 0, y: 0, w: 100, h: 50 }, 1, size, room).y, 125);
+});
+
 test("zoom keeps the point under the pointer, within limits", () => {
   const at = widget.zoomed({ k: 1, x: 10, y: 20 }, 2, [110, 70]);
   assert.deepEqual(at, { k: 2, x: -90, y: -30 });

@@ -198,6 +198,15 @@ export function fitted(width, height, room, margin = 24) {
   return { k: scale, x: (room.width - width * scale) / 2, y: (room.height - height * scale) / 2 };
 }
 
+/** Place a drawing so that a box is in the middle, as far as no room is left empty beside the drawing. */
+export function centred({ x, y, w, h }, k, size, room, margin = 40) {
+  const along = (middle, whole, space) => {
+    const free = space - whole * k;
+    return free > 2 * margin ? free / 2 : Math.min(Math.max(space / 2 - middle * k, free - margin), margin);
+  };
+  return { k, x: along(x + w / 2, size.width, room.width), y: along(y + h / 2, size.height, room.height) };
+}
+
 /** Zoom by a factor about a point that stays where it is. */
 export function zoomed({ k, x, y }, factor, [px, py]) {
   const next = Math.min(Math.max(k * factor, 0.03), 3);
@@ -292,6 +301,7 @@ const ICONS = {
   fit: "M2.5 6V2.5H6M10 2.5h3.5V6M13.5 10v3.5H10M6 13.5H2.5V10",
   right: "M2.5 8h10M9 4.5L12.5 8L9 11.5",
   down: "M8 2.5v10M4.5 9L8 12.5L11.5 9",
+  cell: "M2.5 3.5h11v9h-11zM5 6.5L7 8L5 9.5M8.5 9.5h2.5",
   close: "M4 4l8 8M12 4l-8 8",
   reset: "M3 3.5V7h3.5M3.4 7A5 5 0 1 1 3.2 9.5",
 };
@@ -307,7 +317,7 @@ const ACTIONS = [
   { act: "force", text: "Force", hint: "Run this task even if its result could be reused" },
   { act: "accept", text: "Accept", hint: "Take the result as up to date, without running", when: (state) => state.stale },
   { act: "cancel_task", text: "Cancel task", hint: "Stop this task", when: (_, look) => LIVE.has(look.name) },
-  { act: "goto", text: "Open cell", hint: "Scroll to the cell that defines this task" },
+  { act: "goto", text: "Open cell", hint: "Open cell: scroll to where this task is defined", glyph: "cell" },
 ];
 const LEGEND = { plain: "explicit", inferred: "inferred from names", conditional: "conditional", dynamic: "made while running" };
 
@@ -527,8 +537,8 @@ class Stage {
     } else if (this.touched) this.reveal(box);
   }
 
-  #about({ x, y, w, h }, k) {
-    return { k, x: this.room.width / 2 - (x + w / 2) * k, y: this.room.height / 2 - (y + h / 2) * k };
+  #about(box, k) {
+    return centred(box, k, this.size, this.room);
   }
 
   /** Bring a box into sight, at a scale at which it can be read if asked. */
@@ -845,6 +855,7 @@ class Timeline {
 
 // ---- the pane ------------------------------------------------------------------------------------------------
 
+const EMPTY = { Code: "The code is not known.", Why: "No reasons to tell yet.", Data: "No data yet." };
 const TABS = ["Output", "Code", "Why", "Data", "Runs"];
 
 /** Tabs by the book: one stop of Tab, arrows between them. */
@@ -885,12 +896,13 @@ class Pane {
     this.title = make("h3", { class: "gf-title" });
     this.about = make("div", { class: "gf-about" });
     const close = button("Close", { glyph: "close", bare: true, hint: "Close (Esc)", kind: "gf-quiet" });
-    this.actions = ACTIONS.map((action) => ({ ...action, button: button(action.text, { hint: action.hint }) }));
-    const bar = make("div", { class: "gf-actions", role: "toolbar", "aria-label": "This task" }, ...this.actions.map((action) => action.button));
+    this.actions = ACTIONS.map(({ text, hint, glyph, ...action }) => ({ ...action, button: button(text, { hint, glyph, bare: Boolean(glyph), kind: glyph ? "gf-quiet" : "" }) }));
+    const [plain, small] = [false, true].map((quiet) => this.actions.map((action) => action.button).filter((made) => made.classList.contains("gf-quiet") === quiet));
+    const bar = make("div", { class: "gf-actions", role: "toolbar", "aria-label": "This task" }, ...plain);
     this.panels = Object.fromEntries(TABS.map((name) => [name, make("div", { class: `gf-panel gf-${name.toLowerCase()}`, role: "tabpanel", id: `${id}-panel-${name}`, "aria-labelledby": `${id}-tab-${name}`, tabindex: 0, hidden: true })]));
     this.tabs = new Tabs(life, TABS, { id, label: "About this task", onChoose: (chosen) => TABS.forEach((name) => (this.panels[name].hidden = name !== chosen)) });
     this.element = make("section", { class: "gf-pane", "aria-label": "Task", hidden: true },
-      make("div", { class: "gf-pane-head" }, make("div", { class: "gf-pane-name" }, this.disc, make("div", { class: "gf-names" }, this.title, this.about), close), bar), this.tabs.element, make("div", { class: "gf-panels" }, ...Object.values(this.panels)));
+      make("div", { class: "gf-pane-head" }, make("div", { class: "gf-pane-name" }, this.disc, make("div", { class: "gf-names" }, this.title, this.about), ...small, close), bar), this.tabs.element, make("div", { class: "gf-panels" }, ...Object.values(this.panels)));
     for (const { act, button: pressed } of this.actions) life.listen(pressed, "click", () => onAct(act));
     life.listen(close, "click", onClose);
     this.none = make("div", { class: "gf-empty" });
@@ -914,7 +926,7 @@ class Pane {
     for (const name of ["Code", "Why", "Data"]) {
       const html = pane?.[name.toLowerCase()];
       this.panels[name].innerHTML = html ?? ""; // Python's own markup, in which all text is escaped
-      if (!html) this.panels[name].append(make("div", { class: "gf-empty", text: pane ? "Nothing to show." : "…" }));
+      if (!html) this.panels[name].append(make("div", { class: "gf-empty", text: pane ? EMPTY[name] : "…" }));
     }
   }
 
@@ -1341,7 +1353,7 @@ class Widget {
   #legend(kinds) {
     const shown = Object.keys(LEGEND).filter((kind) => kinds.has(kind));
     const entries = shown.map((kind) => make("span", {}, draw("svg", { class: "gf-key", viewBox: "0 0 28 8" }, draw("path", { class: `gf-edge gf-${kind}`, d: "M1 4H27" })), make("span", { text: LEGEND[kind] })));
-    this.legend.hidden = shown.length < 2;
+    this.legend.hidden = !shown.some((kind) => kind !== "plain");
     this.legend.replaceChildren(...entries);
   }
 
@@ -1491,7 +1503,7 @@ class Widget {
     this.hover = setTimeout(() => {
       if (this.stage.pointers.size) return;
       this.graph.trace(i);
-      if (i < 0) this.#hideTip();
+      if (i < 0 || i === this.selected) this.#hideTip();
       else this.#tipOn(i);
     }, i < 0 ? 60 : wait);
   }
