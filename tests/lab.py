@@ -48,7 +48,14 @@ def serve(root: Path, notebooks: Path, app: str = "lab", **environment: str) -> 
     }
     token, port = secrets.token_hex(8), _free_port()
     command = [
-        *(sys.executable, "-m", "jupyterlab" if app == "lab" else "notebook", "--no-browser", "--allow-root", "--expose-app-in-browser"),
+        *(
+            sys.executable,
+            "-m",
+            "jupyterlab" if app == "lab" else "notebook",
+            "--no-browser",
+            "--allow-root",
+            "--expose-app-in-browser",
+        ),
         *(f"--ServerApp.port={port}", "--ServerApp.port_retries=0", "--ServerApp.ip=127.0.0.1"),
         *(f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={notebooks}"),
     ]

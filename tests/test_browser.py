@@ -31,7 +31,9 @@ def address(tmp_path_factory):
     cells = [nbformat.v4.new_code_cell(source) for source in SCRATCH]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), folder / "scratch.ipynb")
-    with serve(root, folder, GRAFLOW_NB_WIDGET="off") as address:  # the picture alone, as where there are no widgets
+    with serve(
+        root, folder, GRAFLOW_NB_WIDGET="off"
+    ) as address:  # the picture alone, as where there are no widgets
         yield address
 
 

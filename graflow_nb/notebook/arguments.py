@@ -113,6 +113,7 @@ _COMMANDS = {
     "param": "make a parameter, or give it another value; without arguments, list them",
     "seed": "make the tasks' random numbers (context.rng) the same in each run",
     "cache": "say where results are kept, or keep them elsewhere",
+    "auto": "run what is out of date by itself, after each cell and each change of a parameter: on | off",
     "debug": "open the debugger where a task failed",
     "list": "list the flows of this notebook",
     "use": "make another flow the one in use",
@@ -136,6 +137,12 @@ def flow_parsers() -> dict[str, Parser]:
     parsers["verify"].add_argument("tasks", nargs="*", metavar="TASK", help="by default all that are up to date")
     parsers["param"].add_argument("name", nargs="?", metavar="NAME")
     parsers["param"].add_argument("value", nargs="?", metavar="VALUE", help="as in Python; else it is a text")
+    parsers["auto"].add_argument("switch", nargs="?", choices=["on", "off"], help="by default, say which it is")
+    for name in ("min", "max", "step"):
+        parsers["param"].add_argument(
+            f"--{name}", type=_number, metavar="N", help="of a number: it becomes a slider"
+        )
+    parsers["param"].add_argument("--choices", nargs="+", metavar="VALUE", help="the values it may have")
     parsers["seed"].add_argument("seed", nargs="?", type=_seed, metavar="N", help="a whole number, or off")
     parsers["cache"].add_argument(
         "what",
@@ -201,9 +208,16 @@ def _names(command: str, tasks: Iterable[str], flows: Iterable[str]) -> Iterable
         return tasks
     if command == "cache":
         return CACHE_WORDS
-    if command == "seed":
-        return ["off"]
+    if command in {"seed", "auto"}:
+        return ["on", "off"] if command == "auto" else ["off"]
     return flows if command == "use" else ()
+
+
+def _number(text: str) -> float:
+    return int(text) if text.lstrip("-").isdigit() else float(text)
+
+
+_number.__name__ = "number"
 
 
 def _seed(text: str) -> int | str:

@@ -41,7 +41,12 @@ class History:
         for name, record in list(run.records.items()):
             if record.status.is_final:
                 began = run.started_at + (record.started or 0.0)
-                row = {"began": began, "seconds": record.seconds, "status": record.status.word, "note": record.note}
+                row = {
+                    "began": began,
+                    "seconds": record.seconds,
+                    "status": record.status.word,
+                    "note": record.note,
+                }
                 tasks.setdefault(name, deque(maxlen=MOST_RUNS)).append(row)
 
     def of(self, flow: WorkflowContext, task: str) -> list[dict[str, Any]]:

@@ -81,9 +81,14 @@ class Steering:
             self.start_stale()
 
     def finished(self) -> None:
-        """Say that a run has ended."""
+        """Say that a run has ended: what is still out of date now was tried."""
         if self._is_wanted:
             self.start_stale()
+        elif self._board.session.is_idle:
+            self._guarded(self._note)
+
+    def _note(self) -> None:
+        self._tried = self._signature()
 
     def _signature(self) -> Any:
         stale = self._board.flow.stale(self._board.plan) if self._board.auto else {}

@@ -82,12 +82,26 @@ class Upkeep:
         if not options.name.isidentifier() or iskeyword(options.name):
             raise UsageError(f"%flow param: {options.name!r} cannot be a name: tasks take the parameter by it")
         present = self.shell.user_ns.get(options.name)
-        task = flow.param(options.name, parsed(options.value))
+        task = flow.param(
+            options.name,
+            parsed(options.value),
+            min=options.min,
+            max=options.max,
+            step=options.step,
+            choices=options.choices and [parsed(choice) for choice in options.choices],
+        )
         if present is not task and present is not None:
             self.shell.user_ns[f"{options.name}_before"] = present
             print(f"{options.name} is a parameter now; the variable it replaces is kept as {options.name}_before")
         self.shell.user_ns[options.name] = task
         print(f"{task.name} = {task.value!r} · {formats.stale_words(flow.stale(flow.plan()))}")
+
+    def _auto(self, options: Namespace) -> None:
+        flow, live = self._session.flow, self._session.live
+        if options.switch is not None:
+            live.set_auto(flow, on=options.switch == "on")
+        what = "on: what is out of date runs by itself" if live.auto(flow) else "off"
+        print(f"auto is {what}")
 
     def _seed(self, options: Namespace) -> None:
         flow = self._session.flow

@@ -35,10 +35,7 @@ def statuses_data() -> list[dict[str, str]]:
     first = {"name": NOT_RUN.word, "symbol": NOT_RUN.symbol, "word": NOT_RUN.word, "color": NOT_RUN.colour}
     return [
         {**first, "dark": "#9ca3af"},
-        *(
-            {"name": s.word, "symbol": s.symbol, "word": s.word, "color": s.colour, "dark": s.dark}
-            for s in Status
-        ),
+        *({"name": s.word, "symbol": s.symbol, "word": s.word, "color": s.colour, "dark": s.dark} for s in Status),
     ]
 
 
