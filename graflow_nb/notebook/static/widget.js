@@ -149,11 +149,10 @@ export function matching(nodes, states, text, statuses) {
   return found;
 }
 
-/** Count the tasks of each status, as [status, count], in the order of the table. */
+/** Count the nodes of each status, as [status, count], in the order of the table. */
 export function tally(nodes, states) {
   const counts = new Map();
-  nodes.forEach((node, i) => {
-    if (node.kind === "param") return;
+  nodes.forEach((_, i) => {
     const status = (states[i] ?? STATUS) & STATUS;
     counts.set(status, (counts.get(status) ?? 0) + 1);
   });
@@ -988,6 +987,8 @@ class OutputHost {
 
 // ---- parameters, statuses, messages --------------------------------------------------------------------------
 
+const PATIENCE = 2 * SECOND; // how long a value may take to be known to Python
+
 /** The flow's parameters as controls. */
 class Params {
   constructor(life, id, { onChange, onAuto }) {
@@ -1002,7 +1003,7 @@ class Params {
     const toggle = make("label", { class: "gf-switch", title: "Run what a change puts out of date, at once", for: `${id}-auto` }, this.auto, make("span", { class: "gf-knob", "aria-hidden": "true" }), make("span", { text: "Auto" }));
     this.element = make("div", { class: "gf-params", role: "group", "aria-label": "Parameters", hidden: true }, this.list, toggle);
     life.listen(this.auto, "change", () => onAuto(this.auto.checked));
-    life.ends.push(() => this.timers.forEach(({ id: timer }) => clearTimeout(timer)));
+    life.ends.push(() => this.timers.forEach(({ id: timer }) => clearTimeout(timer)), () => clearTimeout(this.waiting));
   }
 
   show(params) {
@@ -1013,8 +1014,21 @@ class Params {
       this.controls = new Map(params.map((param, i) => [param.name, this.#control(param, `${this.id}-param-${i}`)]));
       this.list.replaceChildren(...[...this.controls.values()].map(({ element }) => element));
     }
-    this.sent.clear(); // Python has its say
-    for (const param of params) this.controls.get(param.name)?.write(param.value);
+    this.params = params;
+    this.#settle();
+  }
+
+  /** Show Python's values, except where it has not heard the reader's latest yet: else a slider would jump back. */
+  #settle() {
+    const now = performance.now();
+    for (const { name, value } of this.params) {
+      const sent = this.sent.get(name);
+      if (sent && !Object.is(sent.value, value) && now - sent.at < PATIENCE) continue;
+      this.sent.delete(name);
+      this.controls.get(name)?.write(value);
+    }
+    clearTimeout(this.waiting);
+    if (this.sent.size) this.waiting = setTimeout(() => this.#settle(), PATIENCE);
   }
 
   #control(param, id) {
@@ -1068,8 +1082,8 @@ class Params {
     }
     if (timer) clearTimeout(timer.id);
     this.timers.delete(name);
-    if (!this.sent.has(name) || !Object.is(this.sent.get(name), value)) this.onChange(name, value);
-    this.sent.set(name, value);
+    if (!Object.is(this.sent.get(name)?.value, value)) this.onChange(name, value);
+    this.sent.set(name, { value, at: performance.now() });
     if (!wait) return;
     const entry = { value };
     entry.id = setTimeout(() => {
