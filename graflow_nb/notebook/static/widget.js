@@ -267,7 +267,10 @@ export function tickText(seconds) {
 export function criticalLine(critical, rows, name) {
   const on = new Map(rows.map((row) => [row.index, row]));
   const spent = critical.reduce((sum, i) => sum + Math.max(0, (on.get(i)?.end ?? NaN) - on.get(i)?.start || 0), 0);
-  return critical.length ? `${humanSeconds(spent)} in ${critical.map(name).join(" → ")}` : "";
+  if (!critical.length) return "";
+  const names = critical.map(name);
+  const shown = names.length > 12 ? [...names.slice(0, 6), `… ${names.length - 9} more …`, ...names.slice(-3)] : names;
+  return `${humanSeconds(spent)} in ${shown.join(" → ")}`;
 }
 
 /** Read what a control holds, as the parameter's own type. */
@@ -763,8 +766,8 @@ class Graph {
 
 /** What ran when, a lane for each worker; above them, how many tasks waited for one. */
 class Timeline {
-  constructor(life, { onOpen, onHover }) {
-    this.onOpen = onOpen;
+  constructor(life, { onOpen, onHover, onRun }) {
+    this.kept = null;
     this.zoom = 1;
     this.summary = make("div", { class: "gf-critical-line" });
     this.plot = make("div", { class: "gf-plot", role: "group", "aria-label": "Timeline" });
@@ -774,7 +777,13 @@ class Timeline {
     life.listen(this.plot, "click", (event) => this.#bar(event, onOpen));
     life.listen(this.plot, "pointerover focusin", (event) => this.#bar(event, (i, bar) => onHover(i, bar)));
     life.listen(this.plot, "pointerleave focusout", () => onHover(-1));
-    life.listen(this.plot, "keydown", (event) => this.#key(event));
+    life.listen(this.plot, "keydown", (event) => this.#key(event, onRun));
+  }
+
+  /** Let all but some tasks step back, as in the graph. */
+  keep(found) {
+    this.kept = found;
+    for (const bar of this.plot.querySelectorAll(".gf-span")) bar.classList.toggle("gf-out", found !== null && !found.has(Number(bar.dataset.i)));
   }
 
   #bar(event, use) {
@@ -782,7 +791,8 @@ class Timeline {
     if (bar) use(Number(bar.dataset.i), bar);
   }
 
-  #key(event) {
+  #key(event, onRun) {
+    if (/^r$/iu.test(event.key) && !event.ctrlKey && !event.metaKey) this.#bar(event, onRun);
     const bars = [...this.plot.querySelectorAll(".gf-span")], at = bars.indexOf(event.target);
     const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
     if (at < 0 || !step) return;
@@ -813,6 +823,7 @@ class Timeline {
     this.summary.replaceChildren(...(line ? [make("span", { class: "gf-critical-key", text: "Critical path" }), make("span", { class: "gf-critical-text", text: line, title: line })] : []));
     this.plot.replaceChildren(this.#axis(end), this.#waiting(rows, end), ...found.map((lane) => this.#lane(lane, { end, critical, nodes, lookOf, selected })));
     this.plot.querySelector(".gf-span")?.setAttribute("tabindex", 0);
+    if (this.kept) this.keep(this.kept);
   }
 
   #axis(end) {
@@ -941,9 +952,10 @@ class Pane {
 
 /** A view of the Output model, put in and taken out as Lumino would, since ours is not a Lumino parent. */
 class OutputHost {
-  constructor(model, host, none) {
+  constructor(model, host, none, onLost) {
     this.host = host;
     this.none = none;
+    this.onLost = onLost;
     this.gone = false;
     this.#load(model).catch((error) => {
       if (!this.gone) none.textContent = "Outputs cannot be shown here.";
@@ -967,6 +979,10 @@ class OutputHost {
     this.count = () => (this.none.hidden = (this.model.get("outputs")?.length ?? 0) > 0);
     this.model.on("change:outputs", this.count);
     this.count();
+    // Ours is a proxy that does not tell; but both models come from one kernel.
+    this.alive = () => this.onLost(this.model.comm_live === false);
+    this.model.on("comm_live_update", this.alive);
+    this.alive();
   }
 
   #tell(type) {
@@ -978,6 +994,7 @@ class OutputHost {
     this.gone = true;
     if (!this.view) return;
     this.model.off("change:outputs", this.count);
+    this.model.off("comm_live_update", this.alive);
     this.#tell("before-detach");
     this.view.el.remove();
     this.#tell("after-detach");
@@ -1190,6 +1207,7 @@ class Toasts {
 
 // ---- the widget ----------------------------------------------------------------------------------------------
 
+const LOST = "The kernel that this belongs to is gone: run the cell again.";
 const TRAITS = ["graph", "states", "times", "progress", "run", "params", "auto", "selected", "pane", "timeline"];
 
 class Widget {
@@ -1236,7 +1254,7 @@ class Widget {
     this.graph = new Graph(id);
     this.stage = new Stage(life, (level) => this.graph.detail(level));
     this.stage.world.append(this.graph.element);
-    this.timeline = new Timeline(life, { onOpen: (i) => this.open(i), onHover: (i, bar) => this.#tipOn(i, bar) });
+    this.timeline = new Timeline(life, { onOpen: (i) => this.open(i), onHover: (i, bar) => this.#tipOn(i, bar), onRun: (i) => this.send("run_to", i) });
     this.pane = new Pane(life, id, { onAct: (act) => this.send(act, this.selected), onClose: () => this.close() });
     this.params = new Params(life, id, { onChange: (name, value) => this.model.send({ do: "param", name, value }), onAuto: (on) => this.#set("auto", on) });
     this.status = new StatusLine(life, { onFilter: () => this.#filter() });
@@ -1254,7 +1272,7 @@ class Widget {
     el.append(this.root);
     this.width = this.root.clientWidth || 900; // asked for once, while there is little to lay out
     this.root.classList.toggle("gf-wide", this.width >= 760);
-    this.outputs = new OutputHost(this.model, this.pane.host, this.pane.none);
+    this.outputs = new OutputHost(this.model, this.pane.host, this.pane.none, (lost) => this.#lose(lost));
     this.#theme();
   }
 
@@ -1406,10 +1424,19 @@ class Widget {
     return stateLine(look, { elapsed, took: this.times[2 * i + 1], note: this.progress[i]?.[1] ?? "" }, room);
   }
 
+  /** Say so when the kernel is gone: what is shown stays, and nothing can be asked for. */
+  #lose(lost) {
+    if (lost === Boolean(this.lost)) return;
+    this.lost = lost;
+    this.root.toggleAttribute("data-lost", lost);
+    this.#run();
+  }
+
   #run() {
-    const run = this.model.get("run") ?? {};
+    const told = this.model.get("run") ?? {};
+    const run = this.lost ? { ...told, active: false, line: LOST } : told;
     this.status.run(run);
-    this.runs.disabled = Boolean(run.active);
+    this.runs.disabled = Boolean(run.active || this.lost);
     this.cancels.disabled = !run.active;
     this.root.toggleAttribute("data-active", Boolean(run.active));
     if (this.active !== undefined && this.active !== Boolean(run.active)) this.toasts.polite.textContent = run.active ? "The run began." : `The run ended. ${run.line ?? ""}`;
@@ -1477,6 +1504,10 @@ class Widget {
   // -- from the reader
 
   send(act, node) {
+    if (this.lost) {
+      if (act !== "timeline") this.toasts.say(LOST);
+      return;
+    }
     this.model.send(node === undefined ? { do: act } : { do: act, node });
   }
 
@@ -1601,6 +1632,7 @@ class Widget {
     this.kept = key;
     this.hit = undefined;
     this.graph.keep(found);
+    this.timeline.keep(found);
     this.found.textContent = found && this.search.value ? String(found.size) : "";
   }
 
