@@ -98,9 +98,9 @@ test("a search takes every word, a filter every chosen status, and nothing chose
   assert.deepEqual([...find("<img")], []);
 });
 
-test("the tally counts tasks, in the order of the table, whatever their marks", () => {
+test("the tally counts nodes, in the order of the table, whatever their marks", () => {
   const nodes = [...NODES, { ...box(0, 0), kind: "param" }];
-  assert.deepEqual(widget.tally(nodes, [5 | 16, 4 | 128, 4, 0, 0]), [[0, 1], [4, 2], [5, 1]]);
+  assert.deepEqual(widget.tally(nodes, [5 | 16, 4 | 128, 4, 0, 0]), [[0, 2], [4, 2], [5, 1]]);
 });
 
 test("the clock follows the kernel's, except for a view that is opened late", () => {
@@ -132,6 +132,15 @@ test("fit shows all of it in the middle, and no larger than life", () => {
   assert.equal(Math.round(at.k * 1000), 488);
   assert.equal(Math.round(at.x), 24);
   assert.deepEqual(widget.fitted(100, 100, { width: 1000, height: 400 }), { k: 1, x: 450, y: 150 });
+});
+
+test("a box is put in the middle, unless that would leave room empty", () => {
+  const size = { width: 1000, height: 50 }, room = { width: 400, height: 300 };
+  const x = (left) => widget.centred({ x: left, y: 0, w: 100, h: 50 }, 1, size, room).x;
+  assert.equal(x(450), -300);
+  assert.equal(x(0), 40);
+  assert.equal(x(900), -640);
+  assert.equal(widget.centred({ x: 0, y: 0, w: 100, h: 50 }, 1, size, room).y, 125);
 });
 
 test("zoom keeps the point under the pointer, within limits", () => {

@@ -149,11 +149,10 @@ export function matching(nodes, states, text, statuses) {
   return found;
 }
 
-/** Count the tasks of each status, as [status, count], in the order of the table. */
+/** Count the nodes of each status, as [status, count], in the order of the table. */
 export function tally(nodes, states) {
   const counts = new Map();
-  nodes.forEach((node, i) => {
-    if (node.kind === "param") return;
+  nodes.forEach((_, i) => {
     const status = (states[i] ?? STATUS) & STATUS;
     counts.set(status, (counts.get(status) ?? 0) + 1);
   });
@@ -196,6 +195,15 @@ export function fitted(width, height, room, margin = 24) {
   const k = Math.min((room.width - 2 * margin) / Math.max(width, 1), (room.height - 2 * margin) / Math.max(height, 1), 1);
   const scale = Math.max(k, 0.02);
   return { k: scale, x: (room.width - width * scale) / 2, y: (room.height - height * scale) / 2 };
+}
+
+/** Place a drawing so that a box is in the middle, as far as no room is left empty beside the drawing. */
+export function centred({ x, y, w, h }, k, size, room, margin = 40) {
+  const along = (middle, whole, space) => {
+    const free = space - whole * k;
+    return free > 2 * margin ? free / 2 : Math.min(Math.max(space / 2 - middle * k, free - margin), margin);
+  };
+  return { k, x: along(x + w / 2, size.width, room.width), y: along(y + h / 2, size.height, room.height) };
 }
 
 /** Zoom by a factor about a point that stays where it is. */
@@ -292,6 +300,7 @@ const ICONS = {
   fit: "M2.5 6V2.5H6M10 2.5h3.5V6M13.5 10v3.5H10M6 13.5H2.5V10",
   right: "M2.5 8h10M9 4.5L12.5 8L9 11.5",
   down: "M8 2.5v10M4.5 9L8 12.5L11.5 9",
+  cell: "M2.5 3.5h11v9h-11zM5 6.5L7 8L5 9.5M8.5 9.5h2.5",
   close: "M4 4l8 8M12 4l-8 8",
   reset: "M3 3.5V7h3.5M3.4 7A5 5 0 1 1 3.2 9.5",
 };
@@ -307,7 +316,7 @@ const ACTIONS = [
   { act: "force", text: "Force", hint: "Run this task even if its result could be reused" },
   { act: "accept", text: "Accept", hint: "Take the result as up to date, without running", when: (state) => state.stale },
   { act: "cancel_task", text: "Cancel task", hint: "Stop this task", when: (_, look) => LIVE.has(look.name) },
-  { act: "goto", text: "Open cell", hint: "Scroll to the cell that defines this task" },
+  { act: "goto", text: "Open cell", hint: "Open cell: scroll to where this task is defined", glyph: "cell" },
 ];
 const LEGEND = { plain: "explicit", inferred: "inferred from names", conditional: "conditional", dynamic: "made while running" };
 
@@ -527,8 +536,8 @@ class Stage {
     } else if (this.touched) this.reveal(box);
   }
 
-  #about({ x, y, w, h }, k) {
-    return { k, x: this.room.width / 2 - (x + w / 2) * k, y: this.room.height / 2 - (y + h / 2) * k };
+  #about(box, k) {
+    return centred(box, k, this.size, this.room);
   }
 
   /** Bring a box into sight, at a scale at which it can be read if asked. */
@@ -560,8 +569,8 @@ class Card {
     this.byte = -1;
     this.line = "";
     this.level = FAR;
-    this.rect = draw("rect", { class: "gf-card" });
-    this.element = draw("g", { class: node.kind === "param" ? "gf-node gf-param" : "gf-node", role: "button", tabindex: -1 }, this.rect);
+    this.button = draw("rect", { class: "gf-card", role: "button", tabindex: -1 });
+    this.element = draw("g", { class: node.kind === "param" ? "gf-node gf-param" : "gf-node" }, this.button);
     this.place(index, node);
   }
 
@@ -570,7 +579,7 @@ class Card {
     this.node = node;
     this.element.dataset.i = index;
     this.element.style.transform = `translate(${node.x}px, ${node.y}px)`;
-    assign(this.rect, { width: node.w, height: node.h, rx: node.kind === "param" ? node.h / 2 : 9 });
+    assign(this.button, { width: node.w, height: node.h, rx: node.kind === "param" ? node.h / 2 : 9 });
     if (this.name) this.#title();
   }
 
@@ -608,10 +617,10 @@ class Card {
     element.toggleAttribute("data-pale", PALE.has(look.name));
     element.toggleAttribute("data-live", LIVE.has(look.name));
     element.toggleAttribute("data-stale", (byte & STALE) !== 0);
-    element.setAttribute("aria-label", `${this.node.name}, ${this.node.kind === "param" ? "parameter" : look.word}`);
+    this.button.setAttribute("aria-label", `${this.node.name}, ${this.node.kind === "param" ? "parameter" : look.word}`);
     this.marks = MARKS.filter(({ bit, kind }) => byte & bit && !(kind === "cached" && look.name === "cached"));
-    if (this.marks.length) element.setAttribute("aria-description", this.marks.map(({ words }) => words).join(", "));
-    else element.removeAttribute("aria-description");
+    if (this.marks.length) this.button.setAttribute("aria-description", this.marks.map(({ words }) => words).join(", "));
+    else this.button.removeAttribute("aria-description");
     if (this.name) this.#wear();
   }
 
@@ -716,9 +725,9 @@ class Graph {
   }
 
   focusable(index) {
-    this.cards[this.current]?.element.setAttribute("tabindex", -1);
+    this.cards[this.current]?.button.setAttribute("tabindex", -1);
     this.current = index;
-    this.cards[index]?.element.setAttribute("tabindex", 0);
+    this.cards[index]?.button.setAttribute("tabindex", 0);
   }
 
   /** Light up what leads to a node and what depends on it; a negative index ends that. */
@@ -845,6 +854,7 @@ class Timeline {
 
 // ---- the pane ------------------------------------------------------------------------------------------------
 
+const EMPTY = { Code: "The code is not known.", Why: "No reasons to tell yet.", Data: "No data yet." };
 const TABS = ["Output", "Code", "Why", "Data", "Runs"];
 
 /** Tabs by the book: one stop of Tab, arrows between them. */
@@ -885,12 +895,13 @@ class Pane {
     this.title = make("h3", { class: "gf-title" });
     this.about = make("div", { class: "gf-about" });
     const close = button("Close", { glyph: "close", bare: true, hint: "Close (Esc)", kind: "gf-quiet" });
-    this.actions = ACTIONS.map((action) => ({ ...action, button: button(action.text, { hint: action.hint }) }));
-    const bar = make("div", { class: "gf-actions", role: "toolbar", "aria-label": "This task" }, ...this.actions.map((action) => action.button));
+    this.actions = ACTIONS.map(({ text, hint, glyph, ...action }) => ({ ...action, button: button(text, { hint, glyph, bare: Boolean(glyph), kind: glyph ? "gf-quiet" : "" }) }));
+    const [plain, small] = [false, true].map((quiet) => this.actions.map((action) => action.button).filter((made) => made.classList.contains("gf-quiet") === quiet));
+    const bar = make("div", { class: "gf-actions", role: "toolbar", "aria-label": "This task" }, ...plain);
     this.panels = Object.fromEntries(TABS.map((name) => [name, make("div", { class: `gf-panel gf-${name.toLowerCase()}`, role: "tabpanel", id: `${id}-panel-${name}`, "aria-labelledby": `${id}-tab-${name}`, tabindex: 0, hidden: true })]));
     this.tabs = new Tabs(life, TABS, { id, label: "About this task", onChoose: (chosen) => TABS.forEach((name) => (this.panels[name].hidden = name !== chosen)) });
     this.element = make("section", { class: "gf-pane", "aria-label": "Task", hidden: true },
-      make("div", { class: "gf-pane-head" }, make("div", { class: "gf-pane-name" }, this.disc, make("div", { class: "gf-names" }, this.title, this.about), close), bar), this.tabs.element, make("div", { class: "gf-panels" }, ...Object.values(this.panels)));
+      make("div", { class: "gf-pane-head" }, make("div", { class: "gf-pane-name" }, this.disc, make("div", { class: "gf-names" }, this.title, this.about), ...small, close), bar), this.tabs.element, make("div", { class: "gf-panels" }, ...Object.values(this.panels)));
     for (const { act, button: pressed } of this.actions) life.listen(pressed, "click", () => onAct(act));
     life.listen(close, "click", onClose);
     this.none = make("div", { class: "gf-empty" });
@@ -914,7 +925,7 @@ class Pane {
     for (const name of ["Code", "Why", "Data"]) {
       const html = pane?.[name.toLowerCase()];
       this.panels[name].innerHTML = html ?? ""; // Python's own markup, in which all text is escaped
-      if (!html) this.panels[name].append(make("div", { class: "gf-empty", text: pane ? "Nothing to show." : "…" }));
+      if (!html) this.panels[name].append(make("div", { class: "gf-empty", text: pane ? EMPTY[name] : "…" }));
     }
   }
 
@@ -976,6 +987,8 @@ class OutputHost {
 
 // ---- parameters, statuses, messages --------------------------------------------------------------------------
 
+const PATIENCE = 2 * SECOND; // how long a value may take to be known to Python
+
 /** The flow's parameters as controls. */
 class Params {
   constructor(life, id, { onChange, onAuto }) {
@@ -984,12 +997,13 @@ class Params {
     this.onChange = onChange;
     this.controls = new Map();
     this.timers = new Map();
+    this.sent = new Map();
     this.list = make("div", { class: "gf-controls" });
     this.auto = make("input", { type: "checkbox", role: "switch", id: `${id}-auto` });
     const toggle = make("label", { class: "gf-switch", title: "Run what a change puts out of date, at once", for: `${id}-auto` }, this.auto, make("span", { class: "gf-knob", "aria-hidden": "true" }), make("span", { text: "Auto" }));
     this.element = make("div", { class: "gf-params", role: "group", "aria-label": "Parameters", hidden: true }, this.list, toggle);
     life.listen(this.auto, "change", () => onAuto(this.auto.checked));
-    life.ends.push(() => this.timers.forEach(clearTimeout));
+    life.ends.push(() => this.timers.forEach(({ id: timer }) => clearTimeout(timer)), () => clearTimeout(this.waiting));
   }
 
   show(params) {
@@ -1000,7 +1014,21 @@ class Params {
       this.controls = new Map(params.map((param, i) => [param.name, this.#control(param, `${this.id}-param-${i}`)]));
       this.list.replaceChildren(...[...this.controls.values()].map(({ element }) => element));
     }
-    for (const param of params) this.controls.get(param.name)?.write(param.value);
+    this.params = params;
+    this.#settle();
+  }
+
+  /** Show Python's values, except where it has not heard the reader's latest yet: else a slider would jump back. */
+  #settle() {
+    const now = performance.now();
+    for (const { name, value } of this.params) {
+      const sent = this.sent.get(name);
+      if (sent && !Object.is(sent.value, value) && now - sent.at < PATIENCE) continue;
+      this.sent.delete(name);
+      this.controls.get(name)?.write(value);
+    }
+    clearTimeout(this.waiting);
+    if (this.sent.size) this.waiting = setTimeout(() => this.#settle(), PATIENCE);
   }
 
   #control(param, id) {
@@ -1054,7 +1082,8 @@ class Params {
     }
     if (timer) clearTimeout(timer.id);
     this.timers.delete(name);
-    this.onChange(name, value);
+    if (!Object.is(this.sent.get(name)?.value, value)) this.onChange(name, value);
+    this.sent.set(name, { value, at: performance.now() });
     if (!wait) return;
     const entry = { value };
     entry.id = setTimeout(() => {
@@ -1338,7 +1367,7 @@ class Widget {
   #legend(kinds) {
     const shown = Object.keys(LEGEND).filter((kind) => kinds.has(kind));
     const entries = shown.map((kind) => make("span", {}, draw("svg", { class: "gf-key", viewBox: "0 0 28 8" }, draw("path", { class: `gf-edge gf-${kind}`, d: "M1 4H27" })), make("span", { text: LEGEND[kind] })));
-    this.legend.hidden = shown.length < 2;
+    this.legend.hidden = !shown.some((kind) => kind !== "plain");
     this.legend.replaceChildren(...entries);
   }
 
@@ -1467,7 +1496,7 @@ class Widget {
     const inside = this.pane.element.contains(document.activeElement), card = this.graph.cards[this.selected];
     this.#set("selected", -1);
     this.#flush();
-    if (inside) card?.element.focus({ preventScroll: true });
+    if (inside) card?.button.focus({ preventScroll: true });
   }
 
   #on(event, use) {
@@ -1477,7 +1506,7 @@ class Widget {
 
   #focused(i) {
     this.graph.focusable(i);
-    if (!this.graph.cards[i].element.matches(":focus-visible")) return;
+    if (!this.graph.cards[i].button.matches(":focus-visible")) return;
     this.stage.reveal(this.graph.data.nodes[i]);
     this.#point(i, 0);
   }
@@ -1488,7 +1517,7 @@ class Widget {
     this.hover = setTimeout(() => {
       if (this.stage.pointers.size) return;
       this.graph.trace(i);
-      if (i < 0) this.#hideTip();
+      if (i < 0 || i === this.selected) this.#hideTip();
       else this.#tipOn(i);
     }, i < 0 ? 60 : wait);
   }
@@ -1533,7 +1562,7 @@ class Widget {
       "-": () => this.stage.zoom(1 / 1.3),
       "/": () => this.search.focus(),
     };
-    if (/^Arrow|^Home$|^End$/u.test(event.key)) acts[event.key] = () => this.graph.cards[walk(nodes, this.graph.near, i, event.key, direction)]?.element.focus({ preventScroll: true });
+    if (/^Arrow|^Home$|^End$/u.test(event.key)) acts[event.key] = () => this.graph.cards[walk(nodes, this.graph.near, i, event.key, direction)]?.button.focus({ preventScroll: true });
     if (!acts[event.key]) return;
     event.preventDefault();
     acts[event.key]();
