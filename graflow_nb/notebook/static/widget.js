@@ -407,6 +407,8 @@ class Life {
 
 // ---- the stage: pan and zoom ---------------------------------------------------------------------------------
 
+const CORNERS = 30; // px at the bottom for the legend and the buttons
+
 /** A window on a drawing. One transform moves all of it, and the compositor does that without painting. */
 class Stage {
   constructor(life, onDetail) {
@@ -433,7 +435,7 @@ class Stage {
     life.listen(this.element, "pointerdown", (event) => this.#down(event));
     life.listen(this.element, "pointermove", (event) => this.#move(event));
     life.listen(this.element, "pointerup pointercancel", (event) => this.#up(event));
-    life.listen(this.element, "click", (event) => this.dragged && event.stopPropagation(), { capture: true });
+    life.listen(this.element, "click", (event) => this.#click(event), { capture: true });
   }
 
   #point(event) {
@@ -473,6 +475,12 @@ class Stage {
   #up(event) {
     this.pointers.delete(event.pointerId);
     if (!this.pointers.size) this.element.classList.remove("gf-dragging");
+  }
+
+  /** The end of a drag is no click. */
+  #click(event) {
+    if (this.dragged) event.stopPropagation();
+    this.dragged = false;
   }
 
   #go(at) {
@@ -523,7 +531,8 @@ class Stage {
 
   fit() {
     this.touched = false;
-    if (this.room.width) this.#show(fitted(this.size.width, this.size.height, this.room));
+    const { width, height } = this.room;
+    if (width) this.#show(fitted(this.size.width, this.size.height, { width, height: height - CORNERS }));
     this.#apply();
   }
 
@@ -816,13 +825,16 @@ class Timeline {
     const last = rows.reduce((most, row) => Math.max(most, row.end || 0, row.start || 0), 0);
     const end = Math.max(data.end || 0, last) || 1;
     const critical = new Set(data.critical ?? []);
+    const focused = this.plot.contains(document.activeElement) ? document.activeElement.dataset.i : undefined;
     this.height = found.length ? 32 + 22 + 31 * (found.length + 1) + 54 : 200;
     this.empty.hidden = found.length > 0;
     this.scroll.hidden = !found.length;
     const line = criticalLine(data.critical ?? [], rows, (i) => nodes[i]?.name ?? "?");
     this.summary.replaceChildren(...(line ? [make("span", { class: "gf-critical-key", text: "Critical path" }), make("span", { class: "gf-critical-text", text: line, title: line })] : []));
     this.plot.replaceChildren(this.#axis(end), this.#waiting(rows, end), ...found.map((lane) => this.#lane(lane, { end, critical, nodes, lookOf, selected })));
-    this.plot.querySelector(".gf-span")?.setAttribute("tabindex", 0);
+    const again = focused === undefined ? null : this.plot.querySelector(`.gf-span[data-i="${focused}"]`);
+    (again ?? this.plot.querySelector(".gf-span"))?.setAttribute("tabindex", 0);
+    again?.focus({ preventScroll: true });
     if (this.kept) this.keep(this.kept);
   }
 
@@ -915,6 +927,7 @@ class Pane {
       make("div", { class: "gf-pane-head" }, make("div", { class: "gf-pane-name" }, this.disc, make("div", { class: "gf-names" }, this.title, this.about), ...small, close), bar), this.tabs.element, make("div", { class: "gf-panels" }, ...Object.values(this.panels)));
     for (const { act, button: pressed } of this.actions) life.listen(pressed, "click", () => onAct(act));
     life.listen(close, "click", onClose);
+    this.shown = {};
     this.none = make("div", { class: "gf-empty" });
     this.host = make("div", { class: "gf-outputs" });
     this.panels.Output.append(this.host, this.none);
@@ -935,6 +948,8 @@ class Pane {
   body(pane) {
     for (const name of ["Code", "Why", "Data"]) {
       const html = pane?.[name.toLowerCase()];
+      if (this.shown[name] === html && html) continue; // the reader may have selected some of it
+      this.shown[name] = html;
       this.panels[name].innerHTML = html ?? ""; // Python's own markup, in which all text is escaped
       if (!html) this.panels[name].append(make("div", { class: "gf-empty", text: pane ? EMPTY[name] : "…" }));
     }
@@ -948,6 +963,28 @@ class Pane {
     const heads = ["Status", "Time", "When", "Note"].map((text) => make("th", { text, scope: "col" }));
     this.panels.Runs.replaceChildren(rows.length ? make("table", { class: "gf-runs-table" }, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...rows)) : make("div", { class: "gf-empty", text: "No runs yet." }));
   }
+}
+
+/** A bar between the picture and the pane, to pull or to move by arrow keys. */
+function splitter(life, pane) {
+  const bar = make("div", { class: "gf-split", role: "separator", "aria-orientation": "vertical", "aria-label": "Width of the pane", "aria-valuemin": 20, "aria-valuemax": 75, "aria-valuenow": 44, tabindex: 0 });
+  const widen = (wanted) => {
+    const share = Math.min(Math.max((100 * wanted) / bar.parentElement.clientWidth, 20), 75);
+    pane.style.width = `${share}%`;
+    bar.setAttribute("aria-valuenow", Math.round(share));
+  };
+  life.listen(bar, "pointerdown", (event) => {
+    event.preventDefault();
+    bar.setPointerCapture(event.pointerId);
+  });
+  life.listen(bar, "pointermove", (event) => bar.hasPointerCapture(event.pointerId) && widen(bar.parentElement.getBoundingClientRect().right - event.clientX));
+  life.listen(bar, "keydown", (event) => {
+    const by = { ArrowLeft: 24, ArrowRight: -24 }[event.key];
+    if (!by) return;
+    event.preventDefault();
+    widen(pane.clientWidth + by);
+  });
+  return bar;
 }
 
 /** A view of the Output model, put in and taken out as Lumino would, since ours is not a Lumino parent. */
@@ -1263,7 +1300,7 @@ class Widget {
     this.legend = make("div", { class: "gf-legend", "aria-hidden": "true" });
     this.stage.element.append(this.legend);
     this.charts = make("div", { class: "gf-charts" }, this.stage.element, this.timeline.element, this.#tools(), this.toasts.element, this.tip);
-    this.main = make("div", { class: "gf-main" }, this.charts, this.pane.element);
+    this.main = make("div", { class: "gf-main" }, this.charts, splitter(life, this.pane.element), this.pane.element);
     this.root = make("section", { class: "gf", "aria-label": "Flow" }, this.#style(), this.#header(), this.params.element, this.status.bar, this.main, this.status.element, this.status.notes, this.toasts.polite, this.toasts.urgent);
     this.stage.element.id = `${id}-panel-Graph`;
     this.timeline.element.id = `${id}-panel-Timeline`;
@@ -1361,7 +1398,7 @@ class Widget {
     if (has("graph", "states", "times", "progress", "params", "run")) this.#paint(has("graph"), has("params"));
     if (has("selected", "graph")) this.#select();
     if (has("selected", "pane", "graph")) this.#fill();
-    if (has("timeline", "states", "selected") && this.tabs.chosen === "Timeline") this.#drawTimeline();
+    if (has("timeline", "selected", "graph") && this.tabs.chosen === "Timeline") this.#drawTimeline();
     this.#tick();
   }
 
@@ -1440,8 +1477,8 @@ class Widget {
     this.cancels.disabled = !run.active;
     this.root.toggleAttribute("data-active", Boolean(run.active));
     if (this.active !== undefined && this.active !== Boolean(run.active)) this.toasts.polite.textContent = run.active ? "The run began." : `The run ended. ${run.line ?? ""}`;
+    if (this.active !== Boolean(run.active)) this.#ask();
     this.active = Boolean(run.active);
-    if (this.tabs.chosen === "Timeline") this.#ask();
   }
 
   /** Let the times of what runs tick. One timer for all, and none while nothing runs. */
@@ -1655,7 +1692,7 @@ class Widget {
     clearTimeout(this.asking);
     if (this.tabs.chosen !== "Timeline" || this.life.over) return;
     this.send("timeline");
-    if (this.active) this.asking = setTimeout(() => this.#ask(), SECOND);
+    if (this.model.get("run")?.active && !this.lost) this.asking = setTimeout(() => this.#ask(), SECOND);
   }
 
   #theme() {
@@ -1667,9 +1704,10 @@ class Widget {
     const { width, height } = this.stage.size;
     const open = this.selected >= 0, beside = open && this.root.classList.contains("gf-wide");
     const k = Math.min(1, (this.width - 48) / Math.max(width, 1));
-    const needed = this.tabs.chosen === "Timeline" ? this.timeline.height : height * k + 84;
+    const needed = this.tabs.chosen === "Timeline" ? this.timeline.height : height * k + 48 + CORNERS;
+    if (this.charts.style.height !== (this.given ?? "")) return; // the reader pulled at its corner
     const wanted = Math.round(Math.max(Math.min(Math.max(needed, 200), 560), beside ? 420 : 0));
-    this.charts.style.height = `${wanted}px`;
+    this.charts.style.height = this.given = `${wanted}px`;
     if (this.tabs.chosen === "Graph" && (!this.stage.room.width || !open)) this.stage.resize({ width: this.width, height: wanted });
   }
 
