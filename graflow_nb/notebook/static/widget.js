@@ -1679,7 +1679,7 @@ class Widget {
     this.timeline.element.hidden = name !== "Timeline";
     this.stage.element.hidden = name === "Timeline";
     this.#hideTip();
-    if (!this.root) return;
+    if (!this.width) return; // not in the page yet
     this.turn.hidden = name === "Timeline";
     if (name === "Timeline") {
       this.#drawTimeline();
