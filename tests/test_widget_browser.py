@@ -98,10 +98,10 @@ class Widget:
 
     def becomes(self, name, word):
         """Wait until a task has a status."""
-        self.element.locator(f".gf-node[aria-label^='{name}, {word}']").first.wait_for()
+        self.element.locator(f".gf-card[aria-label^='{name}, {word}']").first.wait_for()
 
     def label(self, name):
-        return self.node(name).get_attribute("aria-label")
+        return self.node(name).locator(".gf-card").get_attribute("aria-label")
 
     def press(self, name):
         self.element.get_by_role("button", name=name, exact=True).click()
@@ -157,7 +157,7 @@ def test_a_parameter_marks_what_is_out_of_date_and_auto_runs_just_that(widget):
     slider = widget.element.locator("input[type=range]")
     slider.focus()
     widget.element.page.keyboard.press("ArrowRight")
-    widget.element.locator(".gf-node[aria-label^='model'][aria-description*='out of date']").wait_for()
+    widget.element.locator(".gf-card[aria-label^='model'][aria-description*='out of date']").wait_for()
     widget.shoot("parameter")
     widget.press("Run to here")
     widget.becomes("load", "cached")
@@ -210,7 +210,7 @@ def test_a_background_run_is_followed_by_all_views_and_the_cells_stay_free(main,
     for view in (live, widget, Widget(late)):
         view.becomes("slow", "succeeded")
         view.becomes("last", "succeeded")
-    widget.element.locator(".gf-node[aria-label^='last'][aria-description*='has warnings']").wait_for()
+    widget.element.locator(".gf-card[aria-label^='last'][aria-description*='has warnings']").wait_for()
 
 
 def test_the_timeline_shows_what_ran_when(widget):
@@ -229,7 +229,7 @@ def test_the_cell_of_a_task_is_shown(main, widget):
 def test_it_can_be_used_by_keyboard_alone(main, widget):
     page = main.page
     page.keyboard.press("Escape")
-    widget.node("load").focus()
+    widget.node("load").locator(".gf-card").focus()
     page.keyboard.press("ArrowRight")
     focused = "document.activeElement.getAttribute('aria-label')"
     first = page.evaluate(focused)
@@ -354,9 +354,9 @@ def test_notebook_seven_shows_it_too(browser, tmp_path_factory, folder):
         page.get_by_text("Run All Cells", exact=True).click()
         live = page.locator(".gf").first
         live.wait_for()
-        live.locator(".gf-node[aria-label^='model']").click()
+        live.locator(".gf-card[aria-label^='model']").click()
         live.get_by_role("button", name="Run to here").click()
-        live.locator(".gf-node[aria-label^='model, succeeded']").wait_for()
+        live.locator(".gf-card[aria-label^='model, succeeded']").wait_for()
         live.locator(".gf-outputs img").wait_for()
         live.screenshot(path=SCREENSHOTS / "widget-notebook7.png")
         page.close()
