@@ -1594,7 +1594,7 @@ class Widget {
     const node = this.graph.data.nodes[i];
     if (!node) return this.#hideTip();
     const state = decodeState(this.states[i] ?? STATUS);
-    const more = [state.stale && "out of date", state.cached && "from cache", state.warned && "has warnings", state.printed && "has output"].filter(Boolean);
+    const more = [state.stale && "out of date", state.cached && this.lookOf(state.status).name !== "cached" && "from cache", state.warned && "has warnings", state.printed && "has output"].filter(Boolean);
     const card = this.graph.cards[i];
     if (!bar && !this.graph.level && !card.short && !more.length && !this.progress[i]?.[1]) return this.#hideTip();
     const row = bar && (this.model.get("timeline")?.rows ?? []).find(({ index }) => index === i);
