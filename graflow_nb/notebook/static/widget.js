@@ -533,8 +533,7 @@ class Stage {
     const [other] = [...this.pointers].filter(([id]) => id !== event.pointerId).map(([, at]) => at);
     if (other) {
       const spread = ([x, y]) => Math.hypot(x - other[0], y - other[1]);
-      this.at = zoomed(this.at, spread(now) / Math.max(spread(before), 1), other);
-      this.#go(this.at);
+      this.#go(zoomed(this.at, spread(now) / Math.max(spread(before), 1), other));
     } else this.#go({ ...this.at, x: this.at.x + dx, y: this.at.y + dy });
     this.pointers.set(event.pointerId, now);
   }
@@ -556,16 +555,19 @@ class Stage {
   }
 
   #show(at, moving = false) {
-    this.at = at;
     if (moving) this.#promote();
+    else this.world.style.willChange = "";
+    this.at = at;
     this.frame ||= requestAnimationFrame(() => this.#apply());
   }
 
-  /** Keep the painted drawing while it moves; it is painted sharp again once it rests. */
+  /** Keep the painted drawing while it moves; at another scale it is painted sharp again once it rests. */
   #promote() {
+    if (!this.world.style.willChange) this.painted = this.at.k;
     this.world.style.willChange = "transform";
     clearTimeout(this.still);
     this.still = setTimeout(() => {
+      if (this.at.k === this.painted) return;
       this.world.style.willChange = "";
       this.#rest();
     }, 160);
