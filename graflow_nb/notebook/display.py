@@ -12,7 +12,7 @@ from graflow_nb.core.events import Event, RunFinished, RunStarted
 from graflow_nb.core.status import Status
 from graflow_nb.notebook.live import is_live
 from graflow_nb.notebook.sink import SINK
-from graflow_nb.notebook.steering import STARTED_BY
+from graflow_nb.notebook.starter import STARTED_BY
 from graflow_nb.views.outputs import bounded, is_embeddable
 from graflow_nb.views.page import HINT, flow_html, live_html, notes_html, static_html
 from graflow_nb.views.snapshot import run_view
