@@ -16,7 +16,7 @@ Examples
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from graflow_nb.backends.loop import LoopBackend
 from graflow_nb.backends.threads import ThreadBackend
@@ -92,7 +92,14 @@ __all__ = [
 
 def default_services(flow: WorkflowContext) -> Services:
     """Return what a workflow is handed outside a notebook: threads, and results kept in memory or on disk."""
-    return Services(workers=ThreadBackend, loop=LoopBackend, cache=open_cache(flow.cache))
+    return Services(workers=ThreadBackend, loop=LoopBackend, cache=open_cache(flow.cache), picture=show_picture)
+
+
+def show_picture(flow: WorkflowContext, form: str, **options: Any) -> Any:
+    """Show a workflow in a form of `graflow_nb.views.export`, which is loaded when it is first asked for."""
+    from graflow_nb.views.export import picture
+
+    return picture(flow, form, **options)
 
 
 set_services(default_services)

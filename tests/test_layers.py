@@ -87,7 +87,7 @@ def is_allowed(room: str, found: Import) -> bool:
     if found.room is None or found.room == room:
         return True
     if room == SURFACE:
-        return found.room in SURFACE_NAMES or (found.room == "notebook" and found.in_function)
+        return found.room in SURFACE_NAMES or (found.room in {"notebook", "views"} and found.in_function)
     return HEIGHT[found.room] < HEIGHT[room]
 
 

@@ -177,6 +177,27 @@ def test_the_pane_says_what_is_known(flow):
     seen(widget, lambda: "there was no result of it yet" in widget.pane["why"])
 
 
+@pytest.mark.parametrize("how", ["cell", "button"])
+def test_what_failed_is_opened_where_the_run_was_started(flow, how):
+    other = show(flow, "other")
+    flow("%%task fit\nrows / 0", cell="c1")
+    if how == "cell":
+        flow.try_("%flow run", cell="run")
+        widget = widgets(flow)[-1]
+    else:
+        widget = show(flow, "pressed")
+        press(widget, "run")
+    fit = index(widget, "fit")
+    seen(widget, lambda: widget.selected == fit and widget.outputs.outputs != ())
+    assert widget.outputs.outputs[-1]["ename"] == "TypeError"
+    seen(other, lambda: not other.run["active"] and words(other)["fit"] == "failed")
+    assert other.selected == -1
+    widget.selected = -1
+    flow("1")
+    seen(widget, lambda: widget.pane != {})
+    assert widget.selected == -1
+
+
 def test_names_and_code_are_escaped(live):
     live("%%task bad\nx = '<img src=x onerror=alert(1)>'\nprint(x)")
     live("%flow run", cell="run")

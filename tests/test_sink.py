@@ -124,3 +124,16 @@ def test_many_threads_write_whole_lines():
     (output,) = sink.outputs()
     lines = output["text"].splitlines()
     assert sorted(lines) == sorted(f"line of {number}" for number in range(8) for _ in range(200))
+
+
+def test_a_bar_that_tqdm_writes_is_progress():
+    said = []
+    sink = Sink("train", lambda fraction, text: said.append((fraction, text)))
+    for text in (
+        "\r  0%|          | 0/50 [00:00<?, ?it/s]",
+        "\repochs:  42%|####2     | 21/50 [00:01<00:01]",
+        "\n",
+    ):
+        sink.write("stderr", text)
+    sink.write("stdout", "100%|of the rest is text\n\n 50%| not at the left")
+    assert said == [(0.0, ""), (0.42, "epochs")]

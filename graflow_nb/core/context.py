@@ -120,6 +120,12 @@ class TaskContext:
             known = None if fraction is None else min(max(float(fraction), 0.0), 1.0)
             record.progress = known, str(text)
 
+    def runs_on(self, worker: str) -> None:
+        """Say which worker the task runs on; whoever watches the run sees it."""
+        record = self._records.get(self.task_name)
+        if record is not None:
+            record.worker = worker
+
     def is_beside(self, task: Task) -> bool:
         """Whether a task takes part in the same run as this one."""
         record = self._records.get(task.name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from graflow_nb.core.errors import TaskDefinitionError, UnknownTaskError, did_you_mean
-from graflow_nb.core.param import Param, Span
+from graflow_nb.core.param import Param, span_of
 from graflow_nb.core.selection import needed_for
 from graflow_nb.core.task import Task
 
@@ -42,11 +42,7 @@ class Inquiry:
         self,
         name: str,
         value: Any = _MISSING,
-        *,
-        min: float | None = None,  # noqa: A002 - as one says it
-        max: float | None = None,  # noqa: A002
-        step: float | None = None,
-        choices: Sequence[Any] | None = None,
+        **span: Any,
     ) -> Param:
         """Make a parameter, or give it another value; without a value, return the one there is.
 
@@ -55,10 +51,8 @@ class Inquiry:
         name : str
             Tasks take it by this name, like the result of a task.
         value : object, optional
-        min, max, step : float, optional
-            Of a number: its control is a slider then.
-        choices : sequence, optional
-            The values it may have.
+        **span
+            `min`, `max` and `step` of a number, whose control is a slider then; `choices`: the values it may have.
 
         Raises
         ------
@@ -86,12 +80,10 @@ class Inquiry:
                 hint = did_you_mean(name, self.params)
                 raise UnknownTaskError(f"workflow {self.name!r} has no parameter {name!r}. {hint}")
             return present
-        span = Span(min, max, step, None if choices is None else tuple(choices))
         if present is None:
-            present = Param(name, value, span)
-        elif any(part is not None for part in span):
-            span.check(name, value)
-            present.span = span
+            present = Param(name, value, span_of(name, span))
+        elif any(part is not None for part in span.values()):
+            present.span = span_of(name, span).checked(name, value)
         present.value = value
         self.graph.add(present)
         return present

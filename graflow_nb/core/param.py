@@ -6,11 +6,11 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from graflow_nb.core.errors import TaskDefinitionError
+from graflow_nb.core.errors import TaskDefinitionError, did_you_mean
 from graflow_nb.core.task import Task
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 
 def given(value: Any) -> Any:
@@ -52,6 +52,27 @@ class Span(NamedTuple):
         if is_number and self.max is not None and value > self.max:
             raise TaskDefinitionError(f"parameter {name!r} cannot be {value!r}: it is at most {self.max}")
         return value
+
+    def checked(self, name: str, value: Any) -> Span:
+        """Return itself, if the value is one of these; raises as `check` does."""
+        self.check(name, value)
+        return self
+
+
+def span_of(name: str, parts: Mapping[str, Any]) -> Span:
+    """Return a span made of its parts by name.
+
+    Raises
+    ------
+    TaskDefinitionError
+        If there is no such part.
+    """
+    for part in parts:
+        if part not in Span._fields:
+            hint = did_you_mean(part, Span._fields)
+            raise TaskDefinitionError(f"parameter {name!r} has no option {part!r}. {hint}")
+    choices = parts.get("choices")
+    return Span(**{**parts, "choices": None if choices is None else tuple(choices)})
 
 
 class Param(Task):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     import asyncio
@@ -32,6 +32,8 @@ class Services:
         Stand round the calls of `run` (not of `execute`).
     listeners : list of callable
     scope : Scope or None
+    picture : callable or None
+        Shows a workflow in a form ("svg", "png", "plot", "mermaid", "dot", "text"), with its options.
     """
 
     workers: Callable[[int | None], Backend]
@@ -40,6 +42,7 @@ class Services:
     around: Sequence[Around] = ()
     listeners: list[Listener] = field(default_factory=list)
     scope: Scope | None = None
+    picture: Callable[..., Any] | None = None
 
 
 Provide: TypeAlias = "Callable[[WorkflowContext], Services]"

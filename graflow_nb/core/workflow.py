@@ -14,6 +14,7 @@ from graflow_nb.core.drive import adrive, drive
 from graflow_nb.core.events import RunFinished
 from graflow_nb.core.graph import TaskGraph
 from graflow_nb.core.inquiry import Inquiry
+from graflow_nb.core.pictures import Pictures
 from graflow_nb.core.plan import Plan
 from graflow_nb.core.run import Run
 from graflow_nb.core.runner import Runner
@@ -37,7 +38,7 @@ _outer: contextvars.ContextVar[tuple[WorkflowContext | None, ...]] = contextvars
 """What was open before each ``with`` that this code is in."""
 
 
-class WorkflowContext(Inquiry):
+class WorkflowContext(Inquiry, Pictures):
     """A workflow: tasks, what comes before what, and the ways to run it. Made by `workflow`.
 
     Inside ``with``, tasks that are made and expressions that are written belong to it.

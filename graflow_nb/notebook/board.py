@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from graflow_nb.core.param import Param
+from graflow_nb.core.status import Status
 from graflow_nb.notebook.pane import code_of, data_html, shown_outputs, why_html_of
 from graflow_nb.notebook.publisher import Publisher
+from graflow_nb.notebook.starter import STARTED_BY
 from graflow_nb.views.live import (
     graph_data,
     params_data,
@@ -51,6 +53,8 @@ class Board:
         The one that goes on, or the last one.
     auto : bool
         Whether what is out of date runs by itself.
+    starter : FlowWidget or None
+        The one whose button started the run.
     """
 
     def __init__(self, session: Session, flow: WorkflowContext, plan: Plan, stale: Collection[str]) -> None:
@@ -60,6 +64,7 @@ class Board:
         self.stale = set(stale)
         self.run: Run | None = flow.last_run
         self.auto = False
+        self.starter: FlowWidget | None = None
         self.publisher = Publisher(self._publish)
         self._widgets: dict[FlowWidget, _Shown] = {}
 
@@ -91,7 +96,7 @@ class Board:
         """Say that a run has begun, which decides on its tasks anew."""
         if not self.plan.holds(self.flow.graph):
             self.plan = self.flow.plan()
-        self.run = run
+        self.run, self.starter = run, STARTED_BY.get()
         self.stale.difference_update(run.records)
         self.publisher.poke()
 
@@ -165,6 +170,7 @@ class _Shown:
         self._pane: Any = None
         self._outputs: Any = None
         self._selected: str | None = None
+        self._followed = ""  # the run that was seen to go on
         self.wants_timeline = False
 
     def update(self, view: FlowView) -> None:
@@ -187,8 +193,22 @@ class _Shown:
                 values["selected"] = names.index(self._selected) if self._selected in names else -1
         if self.wants_timeline:
             self.wants_timeline, values["timeline"] = False, timeline_data(view)
+        if (failed := self._failed(view)) is not None and self._widget.selected < 0:
+            values["selected"] = failed
         self._widget.show(**values)
         self._show_pane(view)
+
+    def _failed(self, view: FlowView) -> int | None:
+        """Return the first task that failed, at the end of a run that was started here: it is opened."""
+        run, board = self._board.run, self._board
+        if run is None or not run.is_finished:
+            self._followed = run.id if run is not None else ""
+            return None
+        is_ours = board.starter is self._widget or self._widget.display_id == f"graflow-{run.id}"
+        if not is_ours or self._followed == f"{run.id} ended":
+            return None
+        self._followed = f"{run.id} ended"
+        return next((n for n, node in enumerate(view.nodes) if node.status is Status.FAILED), None)
 
     def _show_pane(self, view: FlowView) -> None:
         index = self._widget.selected

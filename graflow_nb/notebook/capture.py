@@ -68,6 +68,7 @@ class Capture:
     def before(self, call: Call) -> None:
         """Give the call a sink of its own."""
         self._routes.refresh()
+        call.context.runs_on(threading.current_thread().name)
         self.running[call.task] = sink = Sink(call.task.name, call.context.progress)
         SINK.set(sink)
 

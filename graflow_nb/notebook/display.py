@@ -12,7 +12,7 @@ from graflow_nb.core.events import Event, RunFinished, RunStarted
 from graflow_nb.core.status import Status
 from graflow_nb.notebook.live import is_live
 from graflow_nb.notebook.sink import SINK
-from graflow_nb.notebook.steering import STARTED_BY
+from graflow_nb.notebook.starter import STARTED_BY
 from graflow_nb.views.outputs import bounded, is_embeddable
 from graflow_nb.views.page import HINT, flow_html, live_html, notes_html, static_html
 from graflow_nb.views.snapshot import run_view
@@ -55,7 +55,8 @@ class RunDisplay:
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, RunStarted) and event.run.is_captured and SINK.get() is None:
-            self._shown[event.run.id] = _Shown(self._shell, event.run, self._shows_live(event.run))
+            has_widget = self._shows_live(event.run)
+            self._shown[event.run.id] = _Shown(self._shell, self._live, event.run, has_widget)
         elif isinstance(event, RunFinished) and (shown := self._shown.pop(event.run.id, None)):
             shown.finish()
 
@@ -89,18 +90,19 @@ def show_widget(
 class _Shown:
     """The display of one run."""
 
-    def __init__(self, shell: InteractiveShell, run: Run, has_widget: bool) -> None:
+    def __init__(self, shell: InteractiveShell, live: Live, run: Run, has_widget: bool) -> None:
         self._shell = shell
+        self._live = live
         self._run = run
         self._has_widget = has_widget
         starter = STARTED_BY.get()
         self._id = starter.display_id if starter is not None else f"graflow-{run.id}"
         self._is_update = self._is_out = starter is not None
         self._over = threading.Event()
-        self._live = self._terminal if is_terminal(shell) else self._notebook
+        self._follow = self._terminal if is_terminal(shell) else self._notebook
         # In the context of the cell, so that the front end knows which cell the display belongs to.
         self._thread = threading.Thread(
-            target=copy_context().run, args=(self._live,), name="graflow-display", daemon=True
+            target=copy_context().run, args=(self._follow,), name="graflow-display", daemon=True
         )
         if threading.current_thread() is not threading.main_thread() and not is_terminal(shell):
             self._draw()  # the cell of a run in the background ends now, and later displays only update
@@ -110,7 +112,8 @@ class _Shown:
         """Show what came of the run, in place of its progress."""
         self._over.set()
         self._thread.join()
-        view = run_view(self._run)
+        board = self._live.board(self._run.workflow) if self._is_update else None
+        view = run_view(self._run) if board is None else board.view()  # a widget shows the whole flow
         notes = [f"  {note}" for note in self._run.notes]
         tracebacks = () if is_terminal(self._shell) else _tracebacks(view)
         self._publish(

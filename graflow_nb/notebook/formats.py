@@ -70,14 +70,14 @@ def show_flow(shell: InteractiveShell, live: Live, flow: WorkflowContext) -> Non
     """Draw a flow as it stands, and keep the drawing alive where that can be done."""
     plan = flow.plan()
     stale = flow.stale(plan)
-    bundle = _picture(flow_view(flow.name, plan, stale), plan.notes)
-    if not is_live(shell):
-        shell.display_pub.publish(bundle)
-        return
     display_id = f"graflow-{uuid4().hex}"
-    if show_widget(shell, live, flow, display_id, plan, stale):
+    has_widget = is_live(shell)
+    if has_widget and not show_widget(shell, live, flow, display_id, plan, stale):
+        return
+    bundle = _picture(flow_view(flow.name, plan, stale), plan.notes)
+    if has_widget:
         bundle["text/html"] = static_html(bundle["text/html"])
-        shell.display_pub.publish(bundle, transient={"display_id": display_id})
+    shell.display_pub.publish(bundle, transient={"display_id": display_id} if has_widget else None)
 
 
 def show_defined(shell: InteractiveShell, flow: WorkflowContext, task: Task, said: Sequence[str]) -> None:

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from graflow_nb.notebook.live import SETTING
 from graflow_nb.notebook.terminal import Log, styled
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ class Headless:
         bool
             Whether a cell failed.
         """
-        environment = {**os.environ, "JPY_SESSION_NAME": str(self._path)}  # as a server does: it names the flow
+        # The first as a server does: it names the flow. But nobody sits before a widget here.
+        environment = {**os.environ, "JPY_SESSION_NAME": str(self._path), SETTING: "off"}
         with self._live, self._client.setup_kernel(env=environment):
             failed = self._run_cells()
             if report is not None:

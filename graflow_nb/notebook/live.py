@@ -84,6 +84,11 @@ class Live:
         self._of_cell.setdefault(cell, []).append(widget)
         return widget, True
 
+    def board(self, flow: WorkflowContext) -> Board | None:
+        """Return what a flow's widgets show, if there are any."""
+        there = self._boards.get(flow)
+        return there[0] if there is not None else None
+
     def begin(self, cell: str) -> None:
         """Close the widgets that a cell made when it last ran: its outputs are about to be replaced."""
         for widget in self._of_cell.pop(cell, ()):

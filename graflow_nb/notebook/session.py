@@ -27,6 +27,7 @@ from graflow_nb.notebook.origins import Source
 from graflow_nb.notebook.pane import History
 from graflow_nb.notebook.scope import NotebookScope
 from graflow_nb.notebook.waiting import Waiting
+from graflow_nb.views.export import picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -204,7 +205,11 @@ class Session:
 
     def _services(self, flow: WorkflowContext) -> Services:
         services = Services(
-            ThreadBackend, LoopBackend, open_cache(flow.cache, lambda: self.cells_run), scope=self._scope
+            ThreadBackend,
+            LoopBackend,
+            open_cache(flow.cache, lambda: self.cells_run),
+            scope=self._scope,
+            picture=picture,
         )
         if scope.running.get() is None:  # else it is a task's own affair, and its outputs are the task's
             services.around = (self.capture,)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from graflow_nb.core.errors import GraflowError
 from graflow_nb.core.param import Param
+from graflow_nb.notebook.starter import STARTED_BY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from graflow_nb.notebook.board import Board
     from graflow_nb.notebook.widget import FlowWidget
 
-STARTED_BY: ContextVar[FlowWidget | None] = ContextVar("graflow_started_by", default=None)
-"""The widget that started the run this code belongs to: it shows the run, and no new display is needed."""
 _BUSY = "a run of this flow is going on: wait for it, or cancel it"
 
 

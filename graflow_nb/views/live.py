@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from graflow_nb.core.param import Param
     from graflow_nb.core.run import Run
-    from graflow_nb.views.layout import Direction
+    from graflow_nb.views.layout import Box, Direction
     from graflow_nb.views.model import EdgeView, FlowView, NodeView
 
 FROM_CACHE, STALE, WARNED, HAS_OUTPUTS = 16, 32, 64, 128
@@ -40,7 +40,10 @@ def statuses_data() -> list[dict[str, str]]:
 
 
 def graph_data(view: FlowView, direction: Direction = "LR") -> dict[str, Any]:
-    """Return the nodes and edges with their places; an edge names its nodes by their indices."""
+    """Return the nodes and edges with their places; an edge names its nodes by their indices.
+
+    A node is a task unless its ``kind`` says otherwise, and its ``label`` is its name; an edge is plain.
+    """
     drawing = place(view, direction)
     index = {node.name: number for number, node in enumerate(view.nodes)}
     return {
@@ -48,30 +51,36 @@ def graph_data(view: FlowView, direction: Direction = "LR") -> dict[str, Any]:
         "direction": direction,
         "width": _n(drawing.width),
         "height": _n(drawing.height),
-        "nodes": [
-            {
-                "name": node.name,
-                "label": shorten(" ".join(node.name.split()), LONGEST_NAME),
-                "x": _n(drawing.boxes[node.name].x),
-                "y": _n(drawing.boxes[node.name].y),
-                "w": _n(drawing.boxes[node.name].width),
-                "h": _n(drawing.boxes[node.name].height),
-                "kind": "param" if node.is_param else "task",
-                "group": None,
-            }
-            for node in view.nodes
-        ],
+        "nodes": [_node_data(node, drawing.boxes[node.name]) for node in view.nodes],
         "edges": [
             {
                 "a": index[edge.source],
                 "b": index[edge.target],
-                "kind": _kind(edge),
+                **_unless("plain", kind=_kind(edge)),
                 "points": [[_n(x), _n(y)] for x, y in drawing.routes[edge.source, edge.target]],
             }
             for edge in view.edges
         ],
         "groups": [],
     }
+
+
+def _node_data(node: NodeView, box: Box) -> dict[str, Any]:
+    label = shorten(" ".join(node.name.split()), LONGEST_NAME)
+    return {
+        "name": node.name,
+        **_unless(node.name, label=label),
+        "x": _n(box.x),
+        "y": _n(box.y),
+        "w": _n(box.width),
+        "h": _n(box.height),
+        **_unless("task", kind="param" if node.is_param else "task"),
+    }
+
+
+def _unless(usual: str, **values: str) -> dict[str, str]:
+    """Leave out what is as usual: a graph of a thousand nodes is saved with the notebook."""
+    return {name: value for name, value in values.items() if value != usual}
 
 
 def states_data(view: FlowView) -> bytes:

@@ -135,7 +135,7 @@ def _card(node: NodeView, box: Box, link: str | None) -> str:
         f'<g font-family="{MONO}" font-size="13" font-weight="600" fill="{INK}">',
         f"{_line(node.name, 20.5, box.width, NAME_COLUMN)}</g>",
         f'<g font-family="{SANS}" font-size="11" fill="{QUIET}">',
-        f"{_line(_state(node), 37, box.width, STATE_COLUMN)}</g></g>",
+        f"{_line(state_line(node), 37, box.width, STATE_COLUMN)}</g></g>",
     )
     card = "".join(parts)
     return f'<a href="{escaped(link)}">{card}</a>' if link else card
@@ -156,7 +156,7 @@ def _line(text: str, y: float, width: float, column: float) -> str:
     return f'<text x="{_n(TEXT_LEFT)}" y="{_n(y)}">{escaped(shorten(" ".join(text.split()), room))}</text>'
 
 
-def _state(node: NodeView) -> str:
+def state_line(node: NodeView) -> str:
     """Give the card's second line: the note if there is one, else status and time, as far as there is room."""
     note = "" if node.status is Status.CANCELLED else node.note
     if note or node.seconds is None:
