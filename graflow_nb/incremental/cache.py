@@ -105,7 +105,7 @@ class Cache:
             key, digest = known.key, known.digest
         against: Sequence[Reason] = ()
         for kept in self.store.find(task.name, digest):
-            reasons = self._against(task, kept, seed)
+            reasons = self._against(task, kept, key, seed)
             if not reasons:
                 return Found(key, digest, kept, reused(kept.entry))
             against = against or reasons
@@ -275,11 +275,11 @@ class Cache:
             return (reason,)
         return list(differences(latest.parts, key.parts, latest.sources, Sources(key.codes))) or _NEW
 
-    def _against(self, task: Task, kept: Kept, seed: int | None) -> list[Reason]:
+    def _against(self, task: Task, kept: Kept, key: Key, seed: int | None) -> list[Reason]:
         """Return what speaks against using a result whose key is right."""
         entry = kept.entry
         reasons = list(self._broken(entry, seed)) if entry.trace else []
-        if kept.checked is None and any(part.kind == "input" and stands_for_run(part) for part in entry.parts):
+        if kept.checked is None and any(map(stands_for_run, key.parts)):  # the entry's are equal, and encoded
             reasons.append(Reason("elsewhere"))
         max_age = task.options.max_age
         if max_age is not None and time.time() - entry.created > max_age:
