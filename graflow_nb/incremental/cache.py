@@ -14,7 +14,7 @@ from graflow_nb.core.errors import LostError, NoResultError
 from graflow_nb.incremental.code.source import Sources
 from graflow_nb.incremental.explain import Reason, differences
 from graflow_nb.incremental.fingerprint import fingerprint
-from graflow_nb.incremental.key import Key, digest_of, key_of, remembered
+from graflow_nb.incremental.key import Key, key_of, remembered
 from graflow_nb.incremental.prints import is_identity, is_intact, stands_for_run
 from graflow_nb.incremental.reuse import Reuse
 from graflow_nb.incremental.staleness import outdated, stale_input
@@ -96,35 +96,37 @@ class Cache:
 
     def look(self, task: Task, binding: Binding, inputs: Mapping[str, Produced], seed: int | None = None) -> Found:
         """Return what is known of a task whose inputs are known."""
-        known = self._remembered.get(task.name)
+        name = task.name
+        known = self._remembered.get(name)
         if known is None or not known.holds(task, binding, inputs):
-            key, digest, reasons = self._key(task, binding, inputs)
-            if digest is None:
+            self._remembered.pop(name, None)
+            key = key_of(task, binding, inputs)
+            if reasons := _never_reused(task, key):
                 return Found(key, None, None, reasons)
-        else:
-            key, digest = known.key, known.digest
+            if (known := remembered(task, binding, inputs, key)) is None:
+                return self._find(task, key, seed)
+            self._remembered[name] = known
+        found: Found | None = known.found  # as a rule it is found again
+        latest = self.store.at_hand(name)
+        if (
+            found is None
+            or found.kept is not latest
+            or latest is None
+            or self._against(task, latest, known.key, seed)
+        ):
+            found = known.found = self._find(task, known.key, seed)
+        return found
+
+    def _find(self, task: Task, key: Key, seed: int | None) -> Found:
+        """Return what is kept under a key, and still holds."""
+        assert key.digest is not None
         against: Sequence[Reason] = ()
-        for kept in self.store.find(task.name, digest):
+        for kept in self.store.find(task.name, key.digest):
             reasons = self._against(task, kept, key, seed)
             if not reasons:
-                return Found(key, digest, kept, reused(kept.entry))
+                return Found(key, key.digest, kept, reused(kept.entry))
             against = against or reasons
-        return Found(key, digest, None, against or self._why_not(task.name, digest, key))
-
-    def _key(
-        self, task: Task, binding: Binding, inputs: Mapping[str, Produced]
-    ) -> tuple[Key, bytes | None, Sequence[Reason]]:
-        """Return a task's key and its digest; without a digest, why it has none."""
-        key = key_of(task, binding, inputs)
-        self._remembered.pop(task.name, None)
-        if not task.options.cache:
-            return key, None, _OFF
-        if unknown := [Reason("unknown", p.kind, p.name, new=p.shown) for p in key.parts if p.digest is None]:
-            return key, None, unknown
-        digest = digest_of(key.parts)
-        if (known := remembered(task, binding, inputs, key, digest)) is not None:
-            self._remembered[task.name] = known
-        return key, digest, ()
+        return Found(key, key.digest, None, against or self._why_not(task.name, key.digest, key))
 
     def preview(self, plan: Plan, names: Iterable[str], *, seed: int | None = None) -> dict[str, Sequence[Reason]]:
         """Return why each task would run now; nothing for those that would be reused.
@@ -296,6 +298,14 @@ class Cache:
                 yield Reason("changed", "seed", used.name, used.shown, repr(seed))
         for kind, name, old, new in broken([used for used in entry.trace if used.kind != "seed"]):
             yield Reason("changed", kind, name, old, new)
+
+
+def _never_reused(task: Task, key: Key) -> Sequence[Reason]:
+    """Return why no result of a task can be reused, whatever is kept; nothing if it can."""
+    if not task.options.cache:
+        return _OFF
+    unknown = (part for part in key.parts if part.digest is None) if key.digest is None else ()
+    return [Reason("unknown", part.kind, part.name, new=part.shown) for part in unknown]
 
 
 def open_cache(where: str | PathLike[str] | None = None, now: Callable[[], object] = object) -> Cache | None:

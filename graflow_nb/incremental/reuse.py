@@ -151,17 +151,17 @@ class Reuse:
         self, task: Task, binding: Binding, inputs: Mapping[str, Produced], *, force: Any = None
     ) -> Decision:
         """Say whether a kept result still holds; if none does, get ready to record the next."""
-        found = self._cache.look(task, binding, inputs, self._seed)
-        if found.kept is not None and not force:
-            self._store.use(found.kept)
-            self._kept[task.name] = found.kept
-            entry = found.kept.entry
-            return Decision(found.reasons, self._cache.produced(found.kept), entry.outputs, entry.seconds)
-        last_used = self._cache.last_used.get(task.name)
+        name, found = task.name, self._cache.look(task, binding, inputs, self._seed)
+        kept = found.kept
+        if kept is not None and not force:
+            self._store.use(kept)
+            self._kept[name] = kept
+            return Decision(found.reasons, self._cache.produced(kept), kept.entry.outputs, kept.entry.seconds)
+        last_used = self._cache.last_used.get(name)
         if last_used is None:
-            latest = self._store.latest(task.name)
+            latest = self._store.latest(name)
             last_used = latest.trace if latest is not None else ()
-        self._kept.pop(task.name, None)
+        self._kept.pop(name, None)
         reasons = found.reasons if not force else (Reason("forced") if force is True else force,)
         return Decision(reasons, key=Pending(found.key, found.digest, last_used, is_lasting=task.options.keep))
 

@@ -40,18 +40,48 @@ class _Looked(NamedTuple):
     data: tuple[tuple[str, bytes], ...]
 
 
-class _Known(NamedTuple):
-    """A walk that was remembered."""
+class Walked:
+    """A walk that was remembered, with all that it looked at.
 
-    key: tuple[Any, ...]
-    main: tuple[Mapping[str, Any], ...]
-    looked: list[_Looked]
-    library: tuple[tuple[Mapping[str, Any], str, Any], ...]
-    settings: list[tuple[Callable[[], Any], Any]]
-    reads: Any
+    Attributes
+    ----------
+    key : tuple
+        What it was done with.
+    reads : Reads
+        What it found.
+    """
+
+    __slots__ = ("_library", "_looked", "_main", "_settings", "key", "reads")
+
+    def __init__(
+        self,
+        key: tuple[Any, ...],
+        reads: Any,
+        looked: list[_Looked],
+        library: tuple[tuple[Mapping[str, Any], str, Any], ...],
+        settings: list[tuple[Callable[[], Any], Any]],
+    ) -> None:
+        self.key = key
+        self.reads = reads
+        self._main = main_classes()
+        self._looked = looked
+        self._library = library
+        self._settings = settings
+
+    def holds(self) -> bool:
+        """Whether a walk would find the same; this is asked for each task of each run."""
+        if self._main is not main_classes():
+            return False
+        for looked in self._looked:
+            if not _is_as_it_was(looked):
+                return False
+        for there, name, value in self._library:
+            if there.get(name, _ABSENT) is not value:
+                return False
+        return not self._settings or all(read() == value for read, value in self._settings)
 
 
-_known: WeakKeyDictionary[Any, _Known] = WeakKeyDictionary()
+_walked: WeakKeyDictionary[Any, Walked] = WeakKeyDictionary()
 
 
 class _Holder:
@@ -114,26 +144,19 @@ class Recorder:
             return
         looked = [holder.looked() for holder in self._holders.values()]
         settings = [(read, read()) for read in readers(libraries)]
-        _known[owner] = _Known(key, main_classes(), looked, (*self._library.values(),), settings, reads)
+        _walked[owner] = Walked(key, reads, looked, (*self._library.values(),), settings)
+
+
+def walked(owner: Any, key: tuple[Any, ...]) -> Walked | None:
+    """Return the walk through a function or cell that was remembered; whether it still holds is not said."""
+    found = _walked.get(owner)
+    return found if found is not None and found.key == key else None
 
 
 def recall(owner: Any, key: tuple[Any, ...]) -> Any:
-    """Return what was remembered of a function or cell, if it holds; else None."""
-    found = _known.get(owner)
-    if found is None:
-        return None
-    was, main, several, library, settings, reads = found  # at once: this is asked for each task of each run
-    if was != key or main is not main_classes():
-        return None
-    for looked in several:
-        if not _is_as_it_was(looked):
-            return None
-    for there, name, value in library:
-        if there.get(name, _ABSENT) is not value:
-            return None
-    if settings and not all(read() == value for read, value in settings):
-        return None
-    return reads
+    """Return what was found in a function or cell, if that holds; else None."""
+    found = walked(owner, key)
+    return found.reads if found is not None and found.holds() else None
 
 
 def _is_as_it_was(looked: _Looked) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from graflow_nb.core.errors import LostError
@@ -62,32 +63,38 @@ class Store:
         self._earlier: dict[int, Kept] = {}  # those with values that are not their task's latest, oldest use first
         self._size = 0  # of the earlier
 
-    def latest(self, name: str) -> Entry | None:
-        """Return the result of a task that was made or used last."""
+    def at_hand(self, name: str) -> Kept | None:
+        """Return the result of a task that was made or used last, if it is in memory."""
         kept = self._kept.get(name)
-        if kept:
-            return kept[-1].entry
+        return kept[-1] if kept else None
+
+    def latest(self, name: str) -> Entry | None:
+        """Return the same, from wherever it is, without its values."""
+        kept = self.at_hand(name)
+        if kept is not None:
+            return kept.entry
         return self.disk.latest(name) if self.disk is not None else None
 
     def last(self, name: str) -> Kept | None:
         """Return the same with its values."""
-        kept = self._kept.get(name)
-        if kept:
-            return kept[-1]
+        kept = self.at_hand(name)
+        if kept is not None:
+            return kept
         entry = self.disk.latest(name) if self.disk is not None else None
         return Kept(entry, None, entry.size, None) if entry is not None else None
 
     def find(self, name: str, key: bytes) -> Iterator[Kept]:
-        """Give the results of a task under a key, the latest first."""
-        here = self._kept.get(name, ())[::-1]  # a copy: some may be let go of meanwhile
-        for kept in here:
-            if kept.entry.key == key:
-                yield kept
-        if self.disk is not None:
-            known = {kept.entry.created for kept in here if kept.entry.key == key}
-            for entry in self.disk.find(name, key):
-                if entry.created not in known:
-                    yield Kept(entry, None, entry.size, None)
+        """Go through the results of a task under a key, the latest first."""
+        several = self._kept.get(name, ())
+        here = [kept for kept in reversed(several) if kept.entry.key == key]  # some may be let go of meanwhile
+        return iter(here) if self.disk is None else chain(here, self._find_on_disk(self.disk, name, key, here))
+
+    @staticmethod
+    def _find_on_disk(disk: DiskStore, name: str, key: bytes, here: list[Kept]) -> Iterator[Kept]:
+        known = {kept.entry.created for kept in here}
+        for entry in disk.find(name, key):
+            if entry.created not in known:
+                yield Kept(entry, None, entry.size, None)
 
     def put(self, kept: Kept, *, on_disk: bool = True) -> Sequence[str]:
         """Keep a new result; return what could not be kept on disk, in words."""
