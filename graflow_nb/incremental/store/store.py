@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from graflow_nb.incremental.entry import Entry
     from graflow_nb.incremental.store.disk import DiskStore
+    from graflow_nb.incremental.store.kept import Stored
 
 MEMORY_LIMIT = 2 * 2**30
 """Bytes of results in memory, beside the latest of each task."""
@@ -81,20 +82,19 @@ class Store:
         if kept is not None:
             return kept
         entry = self.disk.latest(name) if self.disk is not None else None
-        return Kept(entry, None, entry.size, None) if entry is not None else None
+        return _not_loaded(entry) if entry is not None else None
 
     def find(self, name: str, key: bytes) -> Iterator[Kept]:
         """Go through the results of a task under a key, the latest first."""
         several = self._kept.get(name, ())
         here = [kept for kept in reversed(several) if kept.entry.key == key]  # some may be let go of meanwhile
-        return iter(here) if self.disk is None else chain(here, self._find_on_disk(self.disk, name, key, here))
-
-    @staticmethod
-    def _find_on_disk(disk: DiskStore, name: str, key: bytes, here: list[Kept]) -> Iterator[Kept]:
-        known = {kept.entry.created for kept in here}
-        for entry in disk.find(name, key):
-            if entry.created not in known:
-                yield Kept(entry, None, entry.size, None)
+        if self.disk is None:
+            return iter(here)
+        there = self.disk.find(name, key)
+        if here:
+            known = {kept.entry.created for kept in here}
+            there = (entry for entry in there if entry.created not in known)
+        return chain(here, map(_not_loaded, there))
 
     def put(self, kept: Kept, *, on_disk: bool = True) -> Sequence[str]:
         """Keep a new result; return what could not be kept on disk, in words."""
@@ -205,3 +205,7 @@ class Store:
             kept.values = None
             if self.disk is None:
                 self._kept[kept.entry.name].remove(kept)
+
+
+def _not_loaded(entry: Stored) -> Kept:
+    return Kept(entry, None, entry.size, None)
