@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from graflow_nb.core.call import Produced
     from graflow_nb.core.task import Task
     from graflow_nb.incremental.code.parts import Reads
+    from graflow_nb.incremental.code.quick import Walked
 
 FORMAT = 2
 """Counts up when the meaning of a key changes."""
@@ -111,7 +112,7 @@ class Remembered:
         self._binding, self._options, self._fn = binding, task.options, task.fn
         self._inputs = inputs
         self._left_out = (*binding.free,)
-        self._walk = walk_of(task.fn, self._left_out, key.reads)
+        self._walk: Walked | None = None
 
     def holds(self, task: Task, binding: Binding, inputs: Mapping[str, Produced]) -> bool:
         """Whether a task's key must be the same: its name has to be."""
@@ -120,8 +121,9 @@ class Remembered:
         for name, variable, was in self._inputs:
             if inputs[name].prints.get(variable) != was:
                 return False
-        if self._walk is not None:
-            return self._walk.holds()
+        walk = self._walk = self._walk or walk_of(self._fn, self._left_out, self.key.reads)
+        if walk is not None:
+            return walk.holds()
         return reads_of(self._fn, self._left_out) is self.key.reads
 
 
@@ -168,7 +170,8 @@ def key_of(task: Task, binding: Binding, inputs: Mapping[str, Produced]) -> Key:
 
 def reads_of_task(task: Task, binding: Binding) -> Reads:
     """Return what a task's callable is and reads."""
-    texts = [s.value for _, s in binding.sources() if type(s) is Constant and type(s.value) is str]
+    # Not looked for where the walk is remembered: then none of its code is a query.
+    texts = (s.value for _, s in binding.sources() if type(s) is Constant and type(s.value) is str)
     return reads_of(task.fn, binding.free.keys(), texts)
 
 
