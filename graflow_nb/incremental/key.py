@@ -56,18 +56,22 @@ class Key(NamedTuple):
     given: Mapping[str, Reads] = MappingProxyType({})
 
     @property
-    def paths(self) -> list[str]:
+    def paths(self) -> Sequence[str]:
         """The files that are named."""
-        return [path for reads in (self.reads, *self.given.values()) for path in reads.paths]
+        return [*self.reads.paths, *(path for reads in self.given.values() for path in reads.paths)]
 
     @property
-    def modules(self) -> list[str]:
+    def modules(self) -> Sequence[str]:
         """The user's own modules that are read."""
+        if not self.given:
+            return self.reads.modules
         return [module for reads in (self.reads, *self.given.values()) for module in reads.modules]
 
     @property
     def codes(self) -> Mapping[str, CodeType | str]:
         """The code among the parts, by their names."""
+        if not self.given:
+            return self.reads.codes
         every = (*self.given.values(), self.reads)
         return {name: code for reads in every for name, code in reads.codes.items()}
 

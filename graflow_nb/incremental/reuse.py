@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from graflow_nb.core.arguments import upstreams
 from graflow_nb.core.errors import LostError, NoResultError, TaskCancelled, describe
 from graflow_nb.core.settings import Decision, Recorded, Withdrawn
-from graflow_nb.incremental.code.modules import outdated_modules
+from graflow_nb.incremental.code.modules import Looks
 from graflow_nb.incremental.code.paths import NO_PATHS, paths_in
 from graflow_nb.incremental.code.source import Sources
 from graflow_nb.incremental.entry import Entry, Used
@@ -135,6 +135,7 @@ class Reuse:
         self._is_any_changed = False  # whether a call was seen to change what it was handed
         self._inside: set[str] = set()  # the tasks whose calls go on
         self._passing: list[tuple[Kept, Produced]] = []  # whose values are let go of at the end
+        self._looks = Looks()
         self._in_use = ExitStack()
         open_watch()
         self._in_use.callback(close_watch)
@@ -205,8 +206,9 @@ class Reuse:
             if is_identity(held.print):
                 self._handed_out.add((held.print, call.task.name))
         self._inside.add(call.task.name)
-        free = [held.value for held in pending.held if call.binding and held.argument in call.binding.free]
-        values = [*call.args, *call.kwargs.values(), *free]
+        values = [*call.args, *call.kwargs.values()]
+        if call.binding is not None and call.binding.free:
+            values += [held.value for held in pending.held if held.argument in call.binding.free]
         given = [path for value in values if type(value) not in NO_PATHS for path in paths_in(value)]
         named = list(dict.fromkeys((*pending.key.paths, *given)))
         pending.recorder = Recorder(literals=named, inputs=call.task.options.inputs, before=pending.trace)
@@ -232,7 +234,6 @@ class Reuse:
         seen.against = [
             *(f"it used context.{name}, which differs in each run" for name in call.context.volatile),
             *seen.observed.against,
-            *_outdated(pending.key.modules),
             *_changed_reads(call, pending),
             *_changed_arguments(call, pending),
         ]
@@ -251,6 +252,7 @@ class Reuse:
             kind: Kind = "cancelled" if isinstance(outcome.error, TaskCancelled) else "failed"
             self._cache.not_kept[outcome.name] = (pending.digest, Reason(kind, name=describe(outcome.error)))
             return Recorded(produced, against, again)
+        against += self._outdated(pending.key.modules, outcome)
         if against:
             self._cache.not_kept[outcome.name] = (pending.digest, Reason("not kept", name="; ".join(against)))
             return Recorded(produced, against, again)
@@ -315,6 +317,11 @@ class Reuse:
         if not pending.is_lasting:
             self._passing.append((kept, produced))
         return list(self._store.put(kept, on_disk=pending.is_lasting))
+
+    def _outdated(self, modules: Sequence[str], outcome: Outcome) -> Iterator[str]:
+        """Say which modules are no longer as they were loaded."""
+        for name, file in self._looks.outdated(modules, outcome.ended) if modules else ():
+            yield f"{file} was edited, and module {name!r} is as it was before: reload it, as %autoreload does"
 
     def _changes(self, name: str, seen: Seen) -> Iterator[str]:
         """Say which inputs a task changed in place; whoever comes after gets them as they were made."""
@@ -382,8 +389,3 @@ def _changed_arguments(call: Call, pending: Pending) -> Iterator[str]:
     assert call.binding is not None
     for name in pending.key.changed_arguments(call.binding) if pending.key.given else ():
         yield f"its argument {name!r} was changed in place while it ran: work on a copy, {name}.copy()"
-
-
-def _outdated(modules: Sequence[str]) -> Iterator[str]:
-    for name, file in outdated_modules(modules) if modules else ():
-        yield f"{file} was edited, and module {name!r} is as it was before: reload it, as %autoreload does"

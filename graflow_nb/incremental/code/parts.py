@@ -64,6 +64,8 @@ class Reads:
     @property
     def paths(self) -> tuple[str, ...]:
         """The files that it could name, in its code or what that reads; most need not exist."""
+        if not self._texts:
+            return ()
         return tuple(dict.fromkeys(path for text in self._texts if (path := path_of(text))))
 
     @property
