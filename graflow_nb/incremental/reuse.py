@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -63,7 +64,7 @@ class Pending:
 
 
 class Held(NamedTuple):
-    """A result that a call was handed.
+    """A result that a call was handed, and that could be changed or name a file.
 
     Attributes
     ----------
@@ -74,12 +75,15 @@ class Held(NamedTuple):
     value : object
     print : bytes
         Its fingerprint when it was made.
+    holders : set of str
+        The running tasks that were handed this very object.
     """
 
     argument: str
     task: str
     value: Any
     print: bytes
+    holders: set[str]
 
 
 class Seen:
@@ -128,7 +132,7 @@ class Reuse:
         self._store = cache.store
         self._seed = seed
         self._kept: dict[str, Kept] = {}  # behind the results of this run
-        self._holders: dict[int, set[str]] = {}  # of each object by its id, the running tasks that were handed it
+        self._holders: defaultdict[int, set[str]] = defaultdict(set)  # of each object by its id, as in `Held`
         self._handed_out: set[tuple[bytes, str]] = set()  # results without content, and who had them in this run
         self._raced: dict[int, tuple[object, set[str]]] = {}  # each object that was changed, and who held it then
         self._changed: list[str] = []  # the tasks whose inputs were changed while they ran
@@ -185,10 +189,10 @@ class Reuse:
         """Take note of the results that a call is about to be handed."""
         for argument, source in binding.sources():
             for name, variable in upstreams(source):
-                produced = made[name]
-                held = Held(argument, name, produced.get(variable), produced.print_of(variable))
-                key.held.append(held)
-                self._holders.setdefault(id(held.value), set())
+                value = made[name].get(variable)
+                if type(value) not in NO_PATHS:  # a number stays as it is
+                    holders = self._holders[id(value)]
+                    key.held.append(Held(argument, name, value, made[name].print_of(variable), holders))
 
     def before(self, call: Call) -> None:
         """Begin to look at what a call uses.
@@ -202,7 +206,7 @@ class Reuse:
         if self._is_any_changed and not all(is_as_it_was(held.value, held.print) for held in pending.held):
             raise Withdrawn
         for held in pending.held:
-            self._holders[id(held.value)].add(call.task.name)
+            held.holders.add(call.task.name)
             if is_identity(held.print):
                 self._handed_out.add((held.print, call.task.name))
         self._inside.add(call.task.name)
@@ -228,7 +232,8 @@ class Reuse:
         unchanged = _prints_of_unchanged(pending.held, seen.changed)
         for name, value in ((None, outcome.value), *outcome.variables.items()):
             # What was handed in and is as it was has been hashed just now; it takes its room where it was made.
-            seen.prints[name], size = (known, 0) if (known := unchanged.get(id(value))) else print_of(value)
+            known = unchanged.get(id(value)) if unchanged else None
+            seen.prints[name], size = (known, 0) if known else print_of(value)
             seen.size += size
         outcome.prints = seen.prints
         seen.against = [
@@ -277,7 +282,7 @@ class Reuse:
             self._changed.append(outcome.name)
         again = self._let_go(made) if seen.changed else {}
         for held in pending.held:
-            self._holders[id(held.value)].discard(outcome.name)
+            held.holders.discard(outcome.name)
         return changes, again
 
     def close(self) -> list[str]:
@@ -325,9 +330,9 @@ class Reuse:
 
     def _changes(self, name: str, seen: Seen) -> Iterator[str]:
         """Say which inputs a task changed in place; whoever comes after gets them as they were made."""
-        for argument, task, value, _ in seen.changed:  # several tasks may have returned one object
+        for argument, task, value, _, having in seen.changed:  # several tasks may have returned one object
             _, holders = self._raced.setdefault(id(value), (value, set()))
-            holders |= self._holders.get(id(value), set()) | {name}
+            holders |= having | {name}
             if others := sorted(holders - {name}):
                 yield (
                     f"a race: its input {argument!r} (of task {task!r}) was changed in place while "
