@@ -109,19 +109,19 @@ class Recorder:
 
     def function(self, fn: FunctionType) -> None:
         """Note a function."""
-        closure = tuple(map(_content, fn.__closure__ or ()))
-        plain = all(type(value) in _PLAIN for value in fn.__defaults__ or ()) and all(map(_is_fixed, closure))
+        closure, defaults = tuple(map(_content, fn.__closure__ or ())), fn.__defaults__
+        plain = _PLAIN.issuperset(map(type, defaults or ())) and all(map(_is_fixed, closure))
         if fn.__kwdefaults__ or fn.__dict__ or not plain:
             self.is_quick = False
-        self._holders[id(fn)] = _Holder(fn, fn.__code__, fn.__defaults__, closure)
+        self._holders[id(fn)] = _Holder(fn, fn.__code__, defaults, closure)
 
     def read(self, holder: Any, name: str, namespace: Mapping[str, Any]) -> None:
         """Note what stands under a name in the namespace of a function or module; what is absent, too."""
         if not self.is_quick:
             return
-        if id(holder) not in self._holders:
-            self._holders[id(holder)] = _Holder(holder)
-        known = self._holders[id(holder)]
+        known = self._holders.get(key := id(holder))  # an audit event, as reading a function's code is
+        if known is None:
+            known = self._holders[key] = _Holder(holder)
         value = namespace.get(name, _ABSENT)
         if value is _ABSENT or _is_fixed(value):
             known.values[name] = value
@@ -135,8 +135,9 @@ class Recorder:
     def look(self, owner: Mapping[str, Any], names: Iterable[str]) -> None:
         """Note what a class or module of a library has under some names."""
         if self.is_quick:
+            key = id(owner)
             for name in names:
-                self._library[id(owner), name] = (owner, name, owner.get(name, _ABSENT))
+                self._library[key, name] = (owner, name, owner.get(name, _ABSENT))
 
     def remember(self, owner: Any, key: tuple[Any, ...], libraries: Iterable[str], reads: Any) -> None:
         """Remember a finished walk, if all of it can be compared."""
