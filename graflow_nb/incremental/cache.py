@@ -85,6 +85,7 @@ class Cache:
     def __init__(self, store: Store | None = None, now: Callable[[], object] = object) -> None:
         self.store = store or Store()
         self.now = now
+        self.moment = object()  # another one as soon as code of the user's may have run
         self.not_kept: dict[str, tuple[bytes | None, Reason]] = {}
         self._remembered: dict[str, Remembered] = {}  # of each task, the last key
         self.last_used: dict[str, tuple[Used, ...]] = {}  # by the last run of each task, kept or not
@@ -98,9 +99,10 @@ class Cache:
         """Return what is known of a task whose inputs are known."""
         name = task.name
         known = self._remembered.get(name)
-        if known is None or not known.holds(task, binding, inputs):
+        if known is None or not known.holds(task, binding, inputs, self.moment):
             self._remembered.pop(name, None)
             key = key_of(task, binding, inputs)
+            self.moment = object()  # values say themselves what they are, and modules are imported
             if reasons := _never_reused(task, key):
                 return Found(key, None, None, reasons)
             if (known := remembered(task, binding, inputs, key)) is None:
@@ -249,6 +251,7 @@ class Cache:
     def _preview(
         self, plan: Plan, wanted: Collection[str], again: Mapping[str, Reason], seed: int | None
     ) -> tuple[dict[str, Sequence[Reason]], dict[str, Produced]]:
+        self.moment = object()
         stale: dict[str, Sequence[Reason]] = {}
         made: dict[str, Produced] = {}
         for name in plan.order({*wanted, *plan.ancestors(wanted)}):

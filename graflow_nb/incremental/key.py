@@ -118,7 +118,7 @@ class Remembered:
         self._left_out = (*binding.free,)
         self._walk: Walked | None = None
 
-    def holds(self, task: Task, binding: Binding, inputs: Mapping[str, Produced]) -> bool:
+    def holds(self, task: Task, binding: Binding, inputs: Mapping[str, Produced], moment: object) -> bool:
         """Whether a task's key must be the same: its name has to be."""
         if binding is not self._binding or task.options is not self._options or task.fn is not self._fn:
             return False
@@ -127,7 +127,7 @@ class Remembered:
                 return False
         walk = self._walk = self._walk or walk_of(self._fn, self._left_out, self.key.reads)
         if walk is not None:
-            return walk.holds()
+            return walk.holds_at(moment)
         return reads_of(self._fn, self._left_out) is self.key.reads
 
 

@@ -140,6 +140,7 @@ class Reuse:
         self._inside: set[str] = set()  # the tasks whose calls go on
         self._passing: list[tuple[Kept, Produced]] = []  # whose values are let go of at the end
         self._looks = Looks()
+        cache.moment = object()
         self._in_use = ExitStack()
         open_watch()
         self._in_use.callback(close_watch)
@@ -187,6 +188,7 @@ class Reuse:
 
     def hand_out(self, binding: Binding, key: Any, made: Mapping[str, Produced]) -> None:
         """Take note of the results that a call is about to be handed."""
+        self._cache.moment = object()
         for argument, source in binding.sources():
             for name, variable in upstreams(source):
                 value = made[name].get(variable)
@@ -204,6 +206,7 @@ class Reuse:
         """
         pending: Pending = call.key
         if self._is_any_changed and not all(is_as_it_was(held.value, held.print) for held in pending.held):
+            self._cache.moment = object()
             raise Withdrawn
         for held in pending.held:
             held.holders.add(call.task.name)
@@ -276,6 +279,7 @@ class Reuse:
         self, outcome: Outcome, pending: Pending, made: Mapping[str, Produced]
     ) -> tuple[list[str], dict[str, Reason]]:
         """Take note that a call is over; return what it changed, in words, and which tasks have to run again."""
+        self._cache.moment = object()
         seen = outcome.kept or Seen()
         changes = list(self._changes(outcome.name, seen))
         if changes:

@@ -51,7 +51,7 @@ class Walked:
         What it found.
     """
 
-    __slots__ = ("_library", "_looked", "_main", "_settings", "key", "reads")
+    __slots__ = ("_held_at", "_library", "_looked", "_main", "_settings", "key", "reads")
 
     def __init__(
         self,
@@ -63,13 +63,20 @@ class Walked:
     ) -> None:
         self.key = key
         self.reads = reads
+        self._held_at: object = None
         self._main = main_classes()
         self._looked = looked
         self._library = library
         self._settings = settings
 
+    def holds_at(self, moment: object) -> bool:
+        """Whether it holds; that is looked at once in a moment, in which no code of the user's runs."""
+        if self._held_at is not moment:
+            self._held_at = moment if self.holds() else None
+        return self._held_at is moment
+
     def holds(self) -> bool:
-        """Whether a walk would find the same; this is asked for each task of each run."""
+        """Whether a walk would find the same now."""
         if self._main is not main_classes():
             return False
         for looked in self._looked:
