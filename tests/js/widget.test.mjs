@@ -10,7 +10,12 @@ const widget = await import(`data:text/javascript;base64,${source.toString("base
 const box = (x, y, name = "") => ({ name, x, y, w: 100, h: 40, kind: "task" });
 // load feeds clean and split; both feed join. x grows along the edges.
 const NODES = [box(0, 50, "load"), box(200, 0, "clean"), box(200, 100, "split"), box(400, 50, "join")];
-const EDGES = [{ a: 0, b: 1 }, { a: 0, b: 2 }, { a: 1, b: 3 }, { a: 2, b: 3 }];
+const EDGES = [
+  { a: 0, b: 1 },
+  { a: 0, b: 2 },
+  { a: 1, b: 3 },
+  { a: 2, b: 3 },
+];
 const NEAR = widget.neighbours(4, EDGES);
 
 test("bytes come from every kind of value that a front end gives", () => {
@@ -21,8 +26,20 @@ test("bytes come from every kind of value that a front end gives", () => {
 });
 
 test("a node's byte holds a status and four marks", () => {
-  assert.deepEqual(widget.decodeState(0b1010_0011), { status: 3, cached: false, stale: true, warned: false, printed: true });
-  assert.deepEqual(widget.decodeState(0b0101_1001), { status: 9, cached: true, stale: false, warned: true, printed: false });
+  assert.deepEqual(widget.decodeState(0b1010_0011), {
+    status: 3,
+    cached: false,
+    stale: true,
+    warned: false,
+    printed: true,
+  });
+  assert.deepEqual(widget.decodeState(0b0101_1001), {
+    status: 9,
+    cached: true,
+    stale: false,
+    warned: true,
+    printed: false,
+  });
 });
 
 test("times are little-endian and need no alignment", () => {
@@ -41,7 +58,15 @@ test("only what differs is touched", () => {
 });
 
 test("durations read as in the other views", () => {
-  const cases = [[0.012, "12 ms"], [0, "0 ms"], [1e-5, "<1 ms"], [1.24, "1.2 s"], [59.97, "1 min 0 s"], [123, "2 min 3 s"], [7260, "2 h 1 min"]];
+  const cases = [
+    [0.012, "12 ms"],
+    [0, "0 ms"],
+    [1e-5, "<1 ms"],
+    [1.24, "1.2 s"],
+    [59.97, "1 min 0 s"],
+    [123, "2 min 3 s"],
+    [7260, "2 h 1 min"],
+  ];
   for (const [seconds, text] of cases) assert.equal(widget.humanSeconds(seconds), text);
   assert.equal(widget.ticking(0.04), "0.0 s");
   assert.equal(widget.ticking(-0.2), "0.0 s");
@@ -54,6 +79,43 @@ test("a name that is too long loses its middle", () => {
   assert.ok(widget.columns(widget.shorten("読む読む読む読む", 7)) <= 7);
   assert.equal(widget.columns("読む"), 4);
   assert.equal(widget.columns("e\u0301"), 1);
+});
+
+test("a graph may leave out what is as usual", () => {
+  const graph = {
+    w: 100,
+    h: 40,
+    nodes: [
+      { name: "a", x: 0, y: 0 },
+      { name: "b", x: 200, y: 100, w: 50, kind: "param" },
+    ],
+    edges: [
+      { a: 0, b: 1 },
+      { a: 0, b: 9 },
+    ],
+  };
+  const { nodes, edges, direction, groups } = widget.completed(graph);
+  assert.deepEqual(nodes, [
+    { kind: "task", w: 100, h: 40, name: "a", x: 0, y: 0 },
+    { kind: "param", w: 50, h: 40, name: "b", x: 200, y: 100 },
+  ]);
+  assert.deepEqual(edges, [
+    {
+      kind: "plain",
+      points: [
+        [100, 20],
+        [200, 120],
+      ],
+      a: 0,
+      b: 1,
+    },
+  ]);
+  assert.deepEqual([direction, groups], ["LR", []]);
+  assert.deepEqual(widget.completed({ ...graph, direction: "TB" }).edges[0].points, [
+    [50, 40],
+    [225, 100],
+  ]);
+  assert.deepEqual(widget.completed(undefined).nodes, []);
 });
 
 test("neighbours know both sides, and an edge to nowhere is left out", () => {
@@ -100,7 +162,11 @@ test("a search takes every word, a filter every chosen status, and nothing chose
 
 test("the tally counts nodes, in the order of the table, whatever their marks", () => {
   const nodes = [...NODES, { ...box(0, 0), kind: "param" }];
-  assert.deepEqual(widget.tally(nodes, [5 | 16, 4 | 128, 4, 0, 0]), [[0, 2], [4, 2], [5, 1]]);
+  assert.deepEqual(widget.tally(nodes, [5 | 16, 4 | 128, 4, 0, 0]), [
+    [0, 2],
+    [4, 2],
+    [5, 1],
+  ]);
 });
 
 test("the clock follows the kernel's, except for a view that is opened late", () => {
@@ -117,14 +183,47 @@ test("the second line gives up what has no room, but never the status", () => {
   assert.equal(widget.stateLine(running, times, 40), "running · 3.2 s · epoch 4");
   assert.equal(widget.stateLine(running, times, 18), "running · 3.2 s");
   assert.equal(widget.stateLine(running, times, 8), "running");
-  assert.equal(widget.stateLine({ name: "retrying", word: "retrying" }, { ...times, note: "2/3" }, 22), "retrying 2/3 · 3.2 s");
-  assert.equal(widget.stateLine({ name: "succeeded", word: "succeeded" }, { elapsed: 9, took: 0.25, note: "" }, 22), "succeeded · 250 ms");
+  assert.equal(
+    widget.stateLine({ name: "retrying", word: "retrying" }, { ...times, note: "2/3" }, 22),
+    "retrying 2/3 · 3.2 s",
+  );
+  assert.equal(
+    widget.stateLine({ name: "succeeded", word: "succeeded" }, { elapsed: 9, took: 0.25, note: "" }, 22),
+    "succeeded · 250 ms",
+  );
 });
 
 test("edges are straight where they can be", () => {
-  assert.equal(widget.curve([[0, 5], [10, 5]], "LR"), "M0 5L10 5");
-  assert.equal(widget.curve([[0, 0], [10, 20]], "LR"), "M0 0C5 0 5 20 10 20");
-  assert.equal(widget.curve([[0, 0], [10, 20]], "TB"), "M0 0C0 10 10 10 10 20");
+  assert.equal(
+    widget.curve(
+      [
+        [0, 5],
+        [10, 5],
+      ],
+      "LR",
+    ),
+    "M0 5L10 5",
+  );
+  assert.equal(
+    widget.curve(
+      [
+        [0, 0],
+        [10, 20],
+      ],
+      "LR",
+    ),
+    "M0 0C5 0 5 20 10 20",
+  );
+  assert.equal(
+    widget.curve(
+      [
+        [0, 0],
+        [10, 20],
+      ],
+      "TB",
+    ),
+    "M0 0C0 10 10 10 10 20",
+  );
 });
 
 test("fit shows all of it in the middle, and no larger than life", () => {
@@ -135,7 +234,8 @@ test("fit shows all of it in the middle, and no larger than life", () => {
 });
 
 test("a box is put in the middle, unless that would leave room empty", () => {
-  const size = { width: 1000, height: 50 }, room = { width: 400, height: 300 };
+  const size = { width: 1000, height: 50 },
+    room = { width: 400, height: 300 };
   const x = (left) => widget.centred({ x: left, y: 0, w: 100, h: 50 }, 1, size, room).x;
   assert.equal(x(450), -300);
   assert.equal(x(0), 40);
@@ -161,11 +261,24 @@ const ROWS = [
 ];
 
 test("lanes are sorted as people count, and bars by time", () => {
-  assert.deepEqual(widget.lanes(ROWS).map(({ worker, bars }) => [worker, bars.map(({ index }) => index)]), [["worker 2", [0, 1]], ["worker 10", [2]]]);
+  assert.deepEqual(
+    widget.lanes(ROWS).map(({ worker, bars }) => [worker, bars.map(({ index }) => index)]),
+    [
+      ["worker 2", [0, 1]],
+      ["worker 10", [2]],
+    ],
+  );
 });
 
 test("the queue holds what was ready and had no worker", () => {
-  assert.deepEqual(widget.queue(ROWS, 8), [[0, 1], [1, 2], [3, 1], [4, 0], [5, 1], [8, 0]]);
+  assert.deepEqual(widget.queue(ROWS, 8), [
+    [0, 1],
+    [1, 2],
+    [3, 1],
+    [4, 0],
+    [5, 1],
+    [8, 0],
+  ]);
 });
 
 test("an axis has round numbers, of clocks above a minute", () => {

@@ -6,8 +6,8 @@
 
 // ---- pure logic ----------------------------------------------------------------------------------------------
 
-const CACHED = 16, STALE = 32, WARNED = 64, PRINTED = 128, STATUS = 15;
-const SECOND = 1000, MINUTE = 60, HOUR = 3600;
+const [STATUS, CACHED, STALE, WARNED, PRINTED] = [15, 16, 32, 64, 128]; // the bits of a node's byte
+const [SECOND, MINUTE, HOUR] = [1000, 60, 3600];
 const NOT_RUN = { name: "not run", symbol: "·", word: "not run", color: "#6b7280", dark: "#9ca3af" };
 const PALE = new Set(["not run", "waiting", "ready", "skipped", "cached"]); // what does not run now
 const LIVE = new Set(["running", "retrying"]);
@@ -47,7 +47,8 @@ export function changes(before, after) {
 
 /** Write a duration with the two or three digits that matter, as the other views do. */
 export function humanSeconds(seconds) {
-  const milliseconds = Math.round(seconds * SECOND), whole = Math.round(seconds);
+  const milliseconds = Math.round(seconds * SECOND),
+    whole = Math.round(seconds);
   if (milliseconds < SECOND) return milliseconds || !seconds ? `${milliseconds} ms` : "<1 ms";
   if (Math.round(seconds * 10) / 10 < MINUTE) return `${seconds.toFixed(1)} s`;
   if (whole < HOUR) return `${Math.floor(whole / MINUTE)} min ${whole % MINUTE} s`;
@@ -59,7 +60,8 @@ export function ticking(seconds) {
   return seconds < 1 ? `${Math.max(0, seconds).toFixed(1)} s` : humanSeconds(seconds);
 }
 
-const WIDE = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
+const WIDE =
+  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
 
 /** Count columns: wide characters take two. */
 export function columns(text) {
@@ -80,14 +82,28 @@ export function shorten(text, room) {
 }
 
 function fitting(characters, room) {
-  let used = 0, end = 0;
+  let used = 0,
+    end = 0;
   while (end < characters.length && (used += columns(characters[end])) <= room) end++;
   return characters.slice(0, end).join("");
 }
 
+/** Fill in what a graph's data leave out: sizes that all nodes share, and edges that go straight from side to side. */
+export function completed(graph) {
+  const whole = { flow: "", direction: "LR", width: 0, height: 0, nodes: [], edges: [], groups: [], ...graph };
+  const nodes = whole.nodes.map((node) => ({ kind: "task", w: whole.w, h: whole.h, ...node }));
+  const down = whole.direction === "TB";
+  const side = ({ x, y, w, h }, share) => (down ? [x + w / 2, y + h * share] : [x + w * share, y + h / 2]);
+  const edges = whole.edges
+    .filter(({ a, b }) => nodes[a] && nodes[b])
+    .map((edge) => ({ kind: "plain", points: [side(nodes[edge.a], 1), side(nodes[edge.b], 0)], ...edge }));
+  return { ...whole, nodes, edges };
+}
+
 /** Map each node to those before it and those after it. */
 export function neighbours(count, edges) {
-  const before = Array.from({ length: count }, () => []), after = Array.from({ length: count }, () => []);
+  const before = Array.from({ length: count }, () => []),
+    after = Array.from({ length: count }, () => []);
   for (const { a, b } of edges) {
     if (a in after && b in before) {
       after[a].push(b);
@@ -99,7 +115,8 @@ export function neighbours(count, edges) {
 
 /** Give all that can be reached from a node, without itself unless a cycle leads back. */
 export function closure(near, start) {
-  const reached = new Set(), open = [...(near[start] ?? [])];
+  const reached = new Set(),
+    open = [...(near[start] ?? [])];
   while (open.length) {
     const node = open.pop();
     if (!reached.has(node)) {
@@ -120,12 +137,15 @@ export function walk(nodes, near, from, key, direction) {
   const sideways = key === "ArrowLeft" || key === "ArrowRight";
   const ahead = key === "ArrowRight" || key === "ArrowDown";
   const along = sideways === (direction !== "TB");
-  const axis = sideways ? 0 : 1, other = 1 - axis, sign = ahead ? 1 : -1;
+  const axis = sideways ? 0 : 1,
+    other = 1 - axis,
+    sign = ahead ? 1 : -1;
   const here = centre(nodes[from]);
   const offset = (i) => centre(nodes[i]).map((value, k) => value - here[k]);
   const linked = along ? (ahead ? near.after : near.before)[from] : [];
   const others = linked.length ? linked : nodes.keys();
-  let best = from, least = Infinity;
+  let best = from,
+    least = Infinity;
   for (const i of others) {
     const gap = offset(i);
     if (i === from || (!linked.length && gap[axis] * sign <= 1)) continue;
@@ -169,7 +189,12 @@ export function beganAt(run, now, wall, fresh) {
 
 /** Say in the card's second line what a task does or did, as far as there is room. */
 export function stateLine(look, { elapsed, took, note }, room) {
-  const time = LIVE.has(look.name) && Number.isFinite(elapsed) ? ticking(elapsed) : Number.isFinite(took) ? humanSeconds(took) : "";
+  const time =
+    LIVE.has(look.name) && Number.isFinite(elapsed)
+      ? ticking(elapsed)
+      : Number.isFinite(took)
+        ? humanSeconds(took)
+        : "";
   const word = look.name === "retrying" && note ? `${look.word} ${note}` : look.word;
   const parts = [word, time, word === look.word ? note : ""].filter(Boolean);
   while (parts.length > 1 && columns(parts.join(" · ")) > room) parts.pop();
@@ -181,7 +206,8 @@ export function curve(points, direction) {
   let [[x, y]] = points;
   let path = `M${x} ${y}`;
   for (const [u, v] of points.slice(1)) {
-    const mx = (x + u) / 2, my = (y + v) / 2;
+    const mx = (x + u) / 2,
+      my = (y + v) / 2;
     if (x === u || y === v) path += `L${u} ${v}`;
     else if (direction === "TB") path += `C${x} ${my} ${u} ${my} ${u} ${v}`;
     else path += `C${mx} ${y} ${mx} ${v} ${u} ${v}`;
@@ -192,7 +218,11 @@ export function curve(points, direction) {
 
 /** Scale and place a drawing so that all of it is seen, in the middle, and never larger than life. */
 export function fitted(width, height, room, margin = 24) {
-  const k = Math.min((room.width - 2 * margin) / Math.max(width, 1), (room.height - 2 * margin) / Math.max(height, 1), 1);
+  const k = Math.min(
+    (room.width - 2 * margin) / Math.max(width, 1),
+    (room.height - 2 * margin) / Math.max(height, 1),
+    1,
+  );
   const scale = Math.max(k, 0.02);
   return { k: scale, x: (room.width - width * scale) / 2, y: (room.height - height * scale) / 2 };
 }
@@ -269,7 +299,8 @@ export function criticalLine(critical, rows, name) {
   const spent = critical.reduce((sum, i) => sum + Math.max(0, (on.get(i)?.end ?? NaN) - on.get(i)?.start || 0), 0);
   if (!critical.length) return "";
   const names = critical.map(name);
-  const shown = names.length > 12 ? [...names.slice(0, 6), `… ${names.length - 9} more …`, ...names.slice(-3)] : names;
+  const shown =
+    names.length > 12 ? [...names.slice(0, 6), `… ${names.length - 9} more …`, ...names.slice(-3)] : names;
   return `${humanSeconds(spent)} in ${shown.join(" → ")}`;
 }
 
@@ -286,7 +317,9 @@ export function paramValue(kind, text) {
 export function paramStep({ kind, min, max, step }) {
   if (step) return step;
   if (kind === "integer") return 1;
-  return Number.isFinite(min) && Number.isFinite(max) && max > min ? 10 ** Math.floor(Math.log10((max - min) / 100)) : "any";
+  return Number.isFinite(min) && Number.isFinite(max) && max > min
+    ? 10 ** Math.floor(Math.log10((max - min) / 100))
+    : "any";
 }
 
 // ---- elements ------------------------------------------------------------------------------------------------
@@ -317,11 +350,21 @@ const ACTIONS = [
   { act: "run_from", text: "Run from here", hint: "Run this task and all that depends on it" },
   { act: "run_only", text: "Only this", hint: "Run this task alone, on the results that are there" },
   { act: "force", text: "Force", hint: "Run this task even if its result could be reused" },
-  { act: "accept", text: "Accept", hint: "Take the result as up to date, without running", when: (state) => state.stale },
+  {
+    act: "accept",
+    text: "Accept",
+    hint: "Take the result as up to date, without running",
+    when: (state) => state.stale,
+  },
   { act: "cancel_task", text: "Cancel task", hint: "Stop this task", when: (_, look) => LIVE.has(look.name) },
   { act: "goto", text: "Open cell", hint: "Open cell: scroll to where this task is defined", glyph: "cell" },
 ];
-const LEGEND = { plain: "explicit", inferred: "inferred from names", conditional: "conditional", dynamic: "made while running" };
+const LEGEND = {
+  plain: "explicit",
+  inferred: "inferred from names",
+  conditional: "conditional",
+  dynamic: "made while running",
+};
 
 function make(tag, options = {}, ...children) {
   const element = document.createElement(tag);
@@ -348,11 +391,20 @@ function assign(element, attributes) {
 
 function icon(name) {
   const solid = name === "run" || name === "stop";
-  return draw("svg", { class: `gf-icon${solid ? " gf-solid" : ""}`, viewBox: "0 0 16 16", "aria-hidden": "true" }, draw("path", { d: ICONS[name] }));
+  return draw(
+    "svg",
+    { class: `gf-icon${solid ? " gf-solid" : ""}`, viewBox: "0 0 16 16", "aria-hidden": "true" },
+    draw("path", { d: ICONS[name] }),
+  );
 }
 
 function button(label, { glyph, hint, kind = "", bare = false } = {}) {
-  const element = make("button", { type: "button", class: `gf-button ${kind}`.trim(), title: hint ?? (bare ? label : null), "aria-label": bare ? label : null });
+  const element = make("button", {
+    type: "button",
+    class: `gf-button ${kind}`.trim(),
+    title: hint ?? (bare ? label : null),
+    "aria-label": bare ? label : null,
+  });
   if (glyph) element.append(icon(glyph));
   if (!bare) element.append(make("span", { text: label }));
   return element;
@@ -362,14 +414,21 @@ function button(label, { glyph, hint, kind = "", bare = false } = {}) {
 const symbol = (look) => `${look.symbol}\uFE0E`;
 
 function chip(look, status) {
-  return make("span", { class: "gf-disc-chip", "data-s": status, "aria-hidden": "true", text: symbol(look), "data-pale": PALE.has(look.name) });
+  return make("span", {
+    class: "gf-disc-chip",
+    "data-s": status,
+    "aria-hidden": "true",
+    text: symbol(look),
+    "data-pale": PALE.has(look.name),
+  });
 }
 
 /** Whether the page is dark, by what front ends say of themselves, else by what is behind the widget. */
 function isDark(element) {
   const { body } = document;
   if (body.dataset.jpThemeLight) return body.dataset.jpThemeLight !== "true";
-  if (/\bvscode-(dark|high-contrast)\b/u.test(body.className)) return !body.classList.contains("vscode-high-contrast-light");
+  if (/\bvscode-(dark|high-contrast)\b/u.test(body.className))
+    return !body.classList.contains("vscode-high-contrast-light");
   for (let at = element; at; at = at.parentElement) {
     const [r, g, b, alpha = 1] = (getComputedStyle(at).backgroundColor.match(/[\d.]+/gu) ?? []).map(Number);
     if (r !== undefined && alpha > 0.5) return 0.299 * r + 0.587 * g + 0.114 * b < 128;
@@ -391,7 +450,8 @@ class Life {
   }
 
   listen(target, kinds, handler, options = {}) {
-    for (const kind of kinds.split(" ")) target.addEventListener(kind, handler, { ...options, signal: this.aborter.signal });
+    for (const kind of kinds.split(" "))
+      target.addEventListener(kind, handler, { ...options, signal: this.aborter.signal });
   }
 
   follow(model, name, handler) {
@@ -446,7 +506,13 @@ class Stage {
   #wheel(event) {
     if (!event.ctrlKey && !event.metaKey) return; // the page scrolls
     event.preventDefault();
-    this.#go(zoomed(this.at, Math.exp(-event.deltaY * (event.deltaMode ? 0.05 : 0.0022) * (Math.abs(event.deltaY) < 20 ? 4 : 1)), this.#point(event)));
+    this.#go(
+      zoomed(
+        this.at,
+        Math.exp(-event.deltaY * (event.deltaMode ? 0.05 : 0.0022) * (Math.abs(event.deltaY) < 20 ? 4 : 1)),
+        this.#point(event),
+      ),
+    );
   }
 
   #down(event) {
@@ -458,7 +524,8 @@ class Stage {
   #move(event) {
     const before = this.pointers.get(event.pointerId);
     if (!before) return;
-    const now = this.#point(event), [dx, dy] = [now[0] - before[0], now[1] - before[1]];
+    const now = this.#point(event),
+      [dx, dy] = [now[0] - before[0], now[1] - before[1]];
     if (!this.dragged && Math.hypot(dx, dy) < 4) return;
     if (!this.dragged) this.element.setPointerCapture(event.pointerId);
     this.dragged = true;
@@ -466,8 +533,7 @@ class Stage {
     const [other] = [...this.pointers].filter(([id]) => id !== event.pointerId).map(([, at]) => at);
     if (other) {
       const spread = ([x, y]) => Math.hypot(x - other[0], y - other[1]);
-      this.at = zoomed(this.at, spread(now) / Math.max(spread(before), 1), other);
-      this.#go(this.at);
+      this.#go(zoomed(this.at, spread(now) / Math.max(spread(before), 1), other));
     } else this.#go({ ...this.at, x: this.at.x + dx, y: this.at.y + dy });
     this.pointers.set(event.pointerId, now);
   }
@@ -489,16 +555,19 @@ class Stage {
   }
 
   #show(at, moving = false) {
-    this.at = at;
     if (moving) this.#promote();
+    else this.world.style.willChange = "";
+    this.at = at;
     this.frame ||= requestAnimationFrame(() => this.#apply());
   }
 
-  /** Keep the painted drawing while it moves; it is painted sharp again once it rests. */
+  /** Keep the painted drawing while it moves; at another scale it is painted sharp again once it rests. */
   #promote() {
+    if (!this.world.style.willChange) this.painted = this.at.k;
     this.world.style.willChange = "transform";
     clearTimeout(this.still);
     this.still = setTimeout(() => {
+      if (this.at.k === this.painted) return;
       this.world.style.willChange = "";
       this.#rest();
     }, 160);
@@ -557,7 +626,8 @@ class Stage {
     const { k } = this.at;
     const scale = readable && k < 0.6 ? 0.8 : k;
     const [left, top] = [this.at.x + x * scale, this.at.y + y * scale];
-    const inside = left > 16 && top > 16 && left + w * scale < this.room.width - 16 && top + h * scale < this.room.height - 16;
+    const inside =
+      left > 16 && top > 16 && left + w * scale < this.room.width - 16 && top + h * scale < this.room.height - 16;
     if (inside && scale === k) return;
     this.#go(this.#about({ x, y, w, h }, scale));
   }
@@ -571,7 +641,10 @@ class Stage {
 
 // ---- the graph -----------------------------------------------------------------------------------------------
 
-const TEXT_LEFT = 40, TEXT_RIGHT = 8, NAME_COLUMN = 7.9, STATE_COLUMN = 6.1;
+const TEXT_LEFT = 40,
+  TEXT_RIGHT = 8,
+  NAME_COLUMN = 7.9,
+  STATE_COLUMN = 6.1;
 const FAR = 4;
 const NAME_COLUMNS = [NAME_COLUMN, 10.6, 15.2]; // by how much a card shows: the style sheet's letters, in px a column
 
@@ -607,7 +680,12 @@ class Card {
     this.glyph = text("glyph", 21, 28.5);
     this.name = text("name", TEXT_LEFT, 20.5);
     this.state = text("state", TEXT_LEFT, 37);
-    this.element.append(draw("circle", { class: "gf-disc", cx: 21, cy: 24, r: 10.5 }), this.glyph, this.name, this.state);
+    this.element.append(
+      draw("circle", { class: "gf-disc", cx: 21, cy: 24, r: 10.5 }),
+      this.glyph,
+      this.name,
+      this.state,
+    );
     this.state.textContent = this.line;
     if (this.look) this.#wear();
     this.progress(this.fraction);
@@ -629,9 +707,13 @@ class Card {
     element.toggleAttribute("data-pale", PALE.has(look.name));
     element.toggleAttribute("data-live", LIVE.has(look.name));
     element.toggleAttribute("data-stale", (byte & STALE) !== 0);
-    this.button.setAttribute("aria-label", `${this.node.name}, ${this.node.kind === "param" ? "parameter" : look.word}`);
+    this.button.setAttribute(
+      "aria-label",
+      `${this.node.name}, ${this.node.kind === "param" ? "parameter" : look.word}`,
+    );
     this.marks = MARKS.filter(({ bit, kind }) => byte & bit && !(kind === "cached" && look.name === "cached"));
-    if (this.marks.length) this.button.setAttribute("aria-description", this.marks.map(({ words }) => words).join(", "));
+    if (this.marks.length)
+      this.button.setAttribute("aria-description", this.marks.map(({ words }) => words).join(", "));
     else this.button.removeAttribute("aria-description");
     if (this.name) this.#wear();
   }
@@ -642,7 +724,13 @@ class Card {
     this.badges = null;
     if (!this.marks.length) return;
     const drawn = this.marks.map(({ kind, path }, i) =>
-      draw("g", { class: `gf-mark gf-${kind}`, transform: `translate(${this.node.w - 14 - 19 * i} 0)` }, draw("circle", { r: 8 }), draw("path", { d: path })));
+      draw(
+        "g",
+        { class: `gf-mark gf-${kind}`, transform: `translate(${this.node.w - 14 - 19 * i} 0)` },
+        draw("circle", { r: 8 }),
+        draw("path", { d: path }),
+      ),
+    );
     this.badges = draw("g", { class: "gf-marks" }, ...drawn);
     this.element.append(this.badges);
   }
@@ -683,9 +771,28 @@ class Graph {
     this.frames = draw("g", { class: "gf-frames" });
     this.edges = draw("g", { class: "gf-edges" });
     this.nodes = draw("g", { class: "gf-nodes" });
-    const marker = draw("marker", { id: `${id}-arrow`, viewBox: "0 0 8 8", refX: 7.5, refY: 4, markerWidth: 8, markerHeight: 8, markerUnits: "userSpaceOnUse", orient: "auto" },
-      draw("path", { class: "gf-arrow", d: "M.5 .7L7.5 4L.5 7.3z", fill: "#8b949e" }));
-    this.element = draw("svg", { class: "gf-svg", role: "group" }, draw("defs", {}, marker), this.frames, this.edges, this.nodes);
+    const marker = draw(
+      "marker",
+      {
+        id: `${id}-arrow`,
+        viewBox: "0 0 8 8",
+        refX: 7.5,
+        refY: 4,
+        markerWidth: 8,
+        markerHeight: 8,
+        markerUnits: "userSpaceOnUse",
+        orient: "auto",
+      },
+      draw("path", { class: "gf-arrow", d: "M.5 .7L7.5 4L.5 7.3z", fill: "#8b949e" }),
+    );
+    this.element = draw(
+      "svg",
+      { class: "gf-svg", role: "group" },
+      draw("defs", {}, marker),
+      this.frames,
+      this.edges,
+      this.nodes,
+    );
   }
 
   /** Take a new layout; what was there moves, what is new appears. */
@@ -717,7 +824,12 @@ class Graph {
 
   #edges() {
     this.lines = this.data.edges.map((edge) =>
-      draw("path", { class: `gf-edge gf-${edge.kind || "plain"}`, d: curve(edge.points, this.data.direction), "marker-end": `url(#${this.id}-arrow)` }));
+      draw("path", {
+        class: `gf-edge gf-${edge.kind || "plain"}`,
+        d: curve(edge.points, this.data.direction),
+        "marker-end": `url(#${this.id}-arrow)`,
+      }),
+    );
     this.edges.replaceChildren(...this.lines);
   }
 
@@ -749,7 +861,8 @@ class Graph {
     const on = index >= 0 && index < this.cards.length;
     this.element.classList.toggle("gf-tracing", on);
     if (!on) return;
-    const up = closure(this.near.before, index), down = closure(this.near.after, index);
+    const up = closure(this.near.before, index),
+      down = closure(this.near.after, index);
     const light = (element, kind) => {
       element.classList.add(kind);
       this.lit.push(element);
@@ -767,7 +880,9 @@ class Graph {
   keep(found) {
     this.element.classList.toggle("gf-filtered", found !== null);
     this.cards.forEach((card, i) => card.element.classList.toggle("gf-match", found !== null && found.has(i)));
-    this.data.edges.forEach(({ a, b }, i) => this.lines[i].classList.toggle("gf-match", found !== null && found.has(a) && found.has(b)));
+    this.data.edges.forEach(({ a, b }, i) =>
+      this.lines[i].classList.toggle("gf-match", found !== null && found.has(a) && found.has(b)),
+    );
   }
 }
 
@@ -781,7 +896,10 @@ class Timeline {
     this.summary = make("div", { class: "gf-critical-line" });
     this.plot = make("div", { class: "gf-plot", role: "group", "aria-label": "Timeline" });
     this.scroll = make("div", { class: "gf-plot-scroll" }, this.plot);
-    this.empty = make("div", { class: "gf-empty", text: "Nothing has run yet. After a run, this shows what ran when, and where the time went." });
+    this.empty = make("div", {
+      class: "gf-empty",
+      text: "Nothing has run yet. After a run, this shows what ran when, and where the time went.",
+    });
     this.element = make("div", { class: "gf-timeline" }, this.summary, this.scroll, this.empty);
     life.listen(this.plot, "click", (event) => this.#bar(event, onOpen));
     life.listen(this.plot, "pointerover focusin", (event) => this.#bar(event, (i, bar) => onHover(i, bar)));
@@ -792,7 +910,8 @@ class Timeline {
   /** Let all but some tasks step back, as in the graph. */
   keep(found) {
     this.kept = found;
-    for (const bar of this.plot.querySelectorAll(".gf-span")) bar.classList.toggle("gf-out", found !== null && !found.has(Number(bar.dataset.i)));
+    for (const bar of this.plot.querySelectorAll(".gf-span"))
+      bar.classList.toggle("gf-out", found !== null && !found.has(Number(bar.dataset.i)));
   }
 
   #bar(event, use) {
@@ -802,7 +921,8 @@ class Timeline {
 
   #key(event, onRun) {
     if (/^r$/iu.test(event.key) && !event.ctrlKey && !event.metaKey) this.#bar(event, onRun);
-    const bars = [...this.plot.querySelectorAll(".gf-span")], at = bars.indexOf(event.target);
+    const bars = [...this.plot.querySelectorAll(".gf-span")],
+      at = bars.indexOf(event.target);
     const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
     if (at < 0 || !step) return;
     event.preventDefault();
@@ -821,7 +941,8 @@ class Timeline {
 
   show(data, nodes, lookOf, selected) {
     this.shown = [data, nodes, lookOf, selected];
-    const rows = data.rows ?? [], found = lanes(rows);
+    const rows = data.rows ?? [],
+      found = lanes(rows);
     const last = rows.reduce((most, row) => Math.max(most, row.end || 0, row.start || 0), 0);
     const end = Math.max(data.end || 0, last) || 1;
     const critical = new Set(data.critical ?? []);
@@ -830,8 +951,19 @@ class Timeline {
     this.empty.hidden = found.length > 0;
     this.scroll.hidden = !found.length;
     const line = criticalLine(data.critical ?? [], rows, (i) => nodes[i]?.name ?? "?");
-    this.summary.replaceChildren(...(line ? [make("span", { class: "gf-critical-key", text: "Critical path" }), make("span", { class: "gf-critical-text", text: line, title: line })] : []));
-    this.plot.replaceChildren(this.#axis(end), this.#waiting(rows, end), ...found.map((lane) => this.#lane(lane, { end, critical, nodes, lookOf, selected })));
+    this.summary.replaceChildren(
+      ...(line
+        ? [
+            make("span", { class: "gf-critical-key", text: "Critical path" }),
+            make("span", { class: "gf-critical-text", text: line, title: line }),
+          ]
+        : []),
+    );
+    this.plot.replaceChildren(
+      this.#axis(end),
+      this.#waiting(rows, end),
+      ...found.map((lane) => this.#lane(lane, { end, critical, nodes, lookOf, selected })),
+    );
     const again = focused === undefined ? null : this.plot.querySelector(`.gf-span[data-i="${focused}"]`);
     (again ?? this.plot.querySelector(".gf-span"))?.setAttribute("tabindex", 0);
     again?.focus({ preventScroll: true });
@@ -842,23 +974,43 @@ class Timeline {
     const most = Math.max(2, Math.floor(((this.scroll.clientWidth || 800) * this.zoom) / 110));
     const marks = ticks(end, most).map((at) => {
       const share = at / end;
-      return make("span", { class: share > 0.96 ? "gf-tick gf-last" : "gf-tick", text: tickText(at), style: `left:${100 * share}%` });
+      return make("span", {
+        class: share > 0.96 ? "gf-tick gf-last" : "gf-tick",
+        text: tickText(at),
+        style: `left:${100 * share}%`,
+      });
     });
-    return make("div", { class: "gf-lane gf-axis", "aria-hidden": "true" }, make("div", { class: "gf-worker" }), make("div", { class: "gf-track" }, ...marks));
+    return make(
+      "div",
+      { class: "gf-lane gf-axis", "aria-hidden": "true" },
+      make("div", { class: "gf-worker" }),
+      make("div", { class: "gf-track" }, ...marks),
+    );
   }
 
   #waiting(rows, end) {
-    const steps = queue(rows, end), most = Math.max(1, ...steps.map(([, count]) => count));
-    let path = "M0 20", level = 20;
+    const steps = queue(rows, end),
+      most = Math.max(1, ...steps.map(([, count]) => count));
+    let path = "M0 20",
+      level = 20;
     for (const [at, count] of steps) {
       const x = (1000 * at) / end;
       path += `L${x} ${level}`;
       level = 20 - (18 * count) / most;
       path += `L${x} ${level}`;
     }
-    const area = draw("svg", { viewBox: "0 0 1000 20", preserveAspectRatio: "none", "aria-hidden": "true" }, draw("path", { d: `${path}L1000 ${level}L1000 20z` }));
+    const area = draw(
+      "svg",
+      { viewBox: "0 0 1000 20", preserveAspectRatio: "none", "aria-hidden": "true" },
+      draw("path", { d: `${path}L1000 ${level}L1000 20z` }),
+    );
     const text = steps.length ? `up to ${most}` : "none";
-    return make("div", { class: "gf-lane gf-queue" }, make("div", { class: "gf-worker" }, make("span", { text: "waiting" }), make("small", { text })), make("div", { class: "gf-track" }, area));
+    return make(
+      "div",
+      { class: "gf-lane gf-queue" },
+      make("div", { class: "gf-worker" }, make("span", { text: "waiting" }), make("small", { text })),
+      make("div", { class: "gf-track" }, area),
+    );
   }
 
   #lane({ worker, bars }, { end, critical, nodes, lookOf, selected }) {
@@ -869,9 +1021,27 @@ class Timeline {
       const marks = `${critical.has(row.index) ? " gf-critical" : ""}${row.index === selected ? " gf-selected" : ""}`;
       const style = `left:${(100 * row.start) / end}%;width:${(100 * Math.max(until - row.start, 0)) / end}%`;
       const label = `${name}, ${look.word}, ${humanSeconds(until - row.start)}${critical.has(row.index) ? ", on the critical path" : ""}`;
-      return make("button", { type: "button", class: `gf-span${marks}`, style, "data-i": row.index, "data-s": look.index, "data-live": LIVE.has(look.name), tabindex: -1, "aria-label": label }, make("span", { text: `${symbol(look)} ${name}` }));
+      return make(
+        "button",
+        {
+          type: "button",
+          class: `gf-span${marks}`,
+          style,
+          "data-i": row.index,
+          "data-s": look.index,
+          "data-live": LIVE.has(look.name),
+          tabindex: -1,
+          "aria-label": label,
+        },
+        make("span", { text: `${symbol(look)} ${name}` }),
+      );
     });
-    return make("div", { class: "gf-lane" }, make("div", { class: "gf-worker", text: worker || "main", title: worker }), make("div", { class: "gf-track" }, ...spans));
+    return make(
+      "div",
+      { class: "gf-lane" },
+      make("div", { class: "gf-worker", text: worker || "main", title: worker }),
+      make("div", { class: "gf-track" }, ...spans),
+    );
   }
 }
 
@@ -883,7 +1053,20 @@ const TABS = ["Output", "Code", "Why", "Data", "Runs"];
 /** Tabs by the book: one stop of Tab, arrows between them. */
 class Tabs {
   constructor(life, names, { id, label, onChoose, glyphs = {} }) {
-    this.tabs = names.map((name) => make("button", { type: "button", role: "tab", class: "gf-tab", id: `${id}-tab-${name}`, "aria-controls": `${id}-panel-${name}` }, glyphs[name] && icon(glyphs[name]), make("span", { text: name })));
+    this.tabs = names.map((name) =>
+      make(
+        "button",
+        {
+          type: "button",
+          role: "tab",
+          class: "gf-tab",
+          id: `${id}-tab-${name}`,
+          "aria-controls": `${id}-panel-${name}`,
+        },
+        glyphs[name] && icon(glyphs[name]),
+        make("span", { text: name }),
+      ),
+    );
     this.names = names;
     this.onChoose = onChoose;
     this.element = make("div", { class: "gf-tabs", role: "tablist", "aria-label": label }, ...this.tabs);
@@ -918,13 +1101,51 @@ class Pane {
     this.title = make("h3", { class: "gf-title" });
     this.about = make("div", { class: "gf-about" });
     const close = button("Close", { glyph: "close", bare: true, hint: "Close (Esc)", kind: "gf-quiet" });
-    this.actions = ACTIONS.map(({ text, hint, glyph, ...action }) => ({ ...action, button: button(text, { hint, glyph, bare: Boolean(glyph), kind: glyph ? "gf-quiet" : "" }) }));
-    const [plain, small] = [false, true].map((quiet) => this.actions.map((action) => action.button).filter((made) => made.classList.contains("gf-quiet") === quiet));
+    this.actions = ACTIONS.map(({ text, hint, glyph, ...action }) => ({
+      ...action,
+      button: button(text, { hint, glyph, bare: Boolean(glyph), kind: glyph ? "gf-quiet" : "" }),
+    }));
+    const [plain, small] = [false, true].map((quiet) =>
+      this.actions.map((action) => action.button).filter((made) => made.classList.contains("gf-quiet") === quiet),
+    );
     const bar = make("div", { class: "gf-actions", role: "toolbar", "aria-label": "This task" }, ...plain);
-    this.panels = Object.fromEntries(TABS.map((name) => [name, make("div", { class: `gf-panel gf-${name.toLowerCase()}`, role: "tabpanel", id: `${id}-panel-${name}`, "aria-labelledby": `${id}-tab-${name}`, tabindex: 0, hidden: true })]));
-    this.tabs = new Tabs(life, TABS, { id, label: "About this task", onChoose: (chosen) => TABS.forEach((name) => (this.panels[name].hidden = name !== chosen)) });
-    this.element = make("section", { class: "gf-pane", "aria-label": "Task", hidden: true },
-      make("div", { class: "gf-pane-head" }, make("div", { class: "gf-pane-name" }, this.disc, make("div", { class: "gf-names" }, this.title, this.about), ...small, close), bar), this.tabs.element, make("div", { class: "gf-panels" }, ...Object.values(this.panels)));
+    this.panels = Object.fromEntries(
+      TABS.map((name) => [
+        name,
+        make("div", {
+          class: `gf-panel gf-${name.toLowerCase()}`,
+          role: "tabpanel",
+          id: `${id}-panel-${name}`,
+          "aria-labelledby": `${id}-tab-${name}`,
+          tabindex: 0,
+          hidden: true,
+        }),
+      ]),
+    );
+    this.tabs = new Tabs(life, TABS, {
+      id,
+      label: "About this task",
+      onChoose: (chosen) => TABS.forEach((name) => (this.panels[name].hidden = name !== chosen)),
+    });
+    this.element = make(
+      "section",
+      { class: "gf-pane", "aria-label": "Task", hidden: true },
+      make(
+        "div",
+        { class: "gf-pane-head" },
+        make(
+          "div",
+          { class: "gf-pane-name" },
+          this.disc,
+          make("div", { class: "gf-names" }, this.title, this.about),
+          ...small,
+          close,
+        ),
+        bar,
+      ),
+      this.tabs.element,
+      make("div", { class: "gf-panels" }, ...Object.values(this.panels)),
+    );
     for (const { act, button: pressed } of this.actions) life.listen(pressed, "click", () => onAct(act));
     life.listen(close, "click", onClose);
     this.shown = {};
@@ -940,9 +1161,20 @@ class Pane {
     this.disc.dataset.s = state.status;
     this.disc.toggleAttribute("data-pale", PALE.has(look.name));
     this.disc.textContent = node.kind === "param" ? "ƒ" : symbol(look);
-    this.about.textContent = [line, state.stale && "out of date", state.cached && look.name !== "cached" && "from cache", state.warned && "has warnings"].filter(Boolean).join(" · ");
+    this.about.textContent = [
+      line,
+      state.stale && "out of date",
+      state.cached && look.name !== "cached" && "from cache",
+      state.warned && "has warnings",
+    ]
+      .filter(Boolean)
+      .join(" · ");
     for (const { when, button: shown } of this.actions) shown.hidden = when ? !when(state, look) : false;
-    this.none.textContent = LIVE.has(look.name) ? "No output yet." : ENDED.has(look.name) ? "This task printed and displayed nothing." : "No output: this task has not run.";
+    this.none.textContent = LIVE.has(look.name)
+      ? "No output yet."
+      : ENDED.has(look.name)
+        ? "This task printed and displayed nothing."
+        : "No output: this task has not run.";
   }
 
   body(pane) {
@@ -958,16 +1190,41 @@ class Pane {
   runs(runs, lookOf) {
     const rows = (runs ?? []).map((run) => {
       const look = lookOf(run.status);
-      return make("tr", {}, make("td", {}, chip(look, look.index), make("span", { text: look.word })), make("td", { class: "gf-number", text: Number.isFinite(run.seconds) ? humanSeconds(run.seconds) : "" }), make("td", { text: run.when ?? "" }), make("td", { text: run.note ?? "" }));
+      return make(
+        "tr",
+        {},
+        make("td", {}, chip(look, look.index), make("span", { text: look.word })),
+        make("td", { class: "gf-number", text: Number.isFinite(run.seconds) ? humanSeconds(run.seconds) : "" }),
+        make("td", { text: run.when ?? "" }),
+        make("td", { text: run.note ?? "" }),
+      );
     });
     const heads = ["Status", "Time", "When", "Note"].map((text) => make("th", { text, scope: "col" }));
-    this.panels.Runs.replaceChildren(rows.length ? make("table", { class: "gf-runs-table" }, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...rows)) : make("div", { class: "gf-empty", text: "No runs yet." }));
+    this.panels.Runs.replaceChildren(
+      rows.length
+        ? make(
+            "table",
+            { class: "gf-runs-table" },
+            make("thead", {}, make("tr", {}, ...heads)),
+            make("tbody", {}, ...rows),
+          )
+        : make("div", { class: "gf-empty", text: "No runs yet." }),
+    );
   }
 }
 
 /** A bar between the picture and the pane, to pull or to move by arrow keys. */
 function splitter(life, pane) {
-  const bar = make("div", { class: "gf-split", role: "separator", "aria-orientation": "vertical", "aria-label": "Width of the pane", "aria-valuemin": 20, "aria-valuemax": 75, "aria-valuenow": 44, tabindex: 0 });
+  const bar = make("div", {
+    class: "gf-split",
+    role: "separator",
+    "aria-orientation": "vertical",
+    "aria-label": "Width of the pane",
+    "aria-valuemin": 20,
+    "aria-valuemax": 75,
+    "aria-valuenow": 44,
+    tabindex: 0,
+  });
   const widen = (wanted) => {
     const share = Math.min(Math.max((100 * wanted) / bar.parentElement.clientWidth, 20), 75);
     pane.style.width = `${share}%`;
@@ -977,7 +1234,13 @@ function splitter(life, pane) {
     event.preventDefault();
     bar.setPointerCapture(event.pointerId);
   });
-  life.listen(bar, "pointermove", (event) => bar.hasPointerCapture(event.pointerId) && widen(bar.parentElement.getBoundingClientRect().right - event.clientX));
+  life.listen(
+    bar,
+    "pointermove",
+    (event) =>
+      bar.hasPointerCapture(event.pointerId) &&
+      widen(bar.parentElement.getBoundingClientRect().right - event.clientX),
+  );
   life.listen(bar, "keydown", (event) => {
     const by = { ArrowLeft: 24, ArrowRight: -24 }[event.key];
     if (!by) return;
@@ -1003,7 +1266,10 @@ class OutputHost {
   async #load(model) {
     const reference = model.get("outputs");
     if (!reference) return;
-    this.model = typeof reference === "string" ? await model.widget_manager.get_model(reference.slice("IPY_MODEL_".length)) : reference;
+    this.model =
+      typeof reference === "string"
+        ? await model.widget_manager.get_model(reference.slice("IPY_MODEL_".length))
+        : reference;
     const view = await model.widget_manager.create_view(this.model);
     if (this.gone) {
       view.remove();
@@ -1054,10 +1320,24 @@ class Params {
     this.sent = new Map();
     this.list = make("div", { class: "gf-controls" });
     this.auto = make("input", { type: "checkbox", role: "switch", id: `${id}-auto` });
-    const toggle = make("label", { class: "gf-switch", title: "Run what a change puts out of date, at once", for: `${id}-auto` }, this.auto, make("span", { class: "gf-knob", "aria-hidden": "true" }), make("span", { text: "Auto" }));
-    this.element = make("div", { class: "gf-params", role: "group", "aria-label": "Parameters", hidden: true }, this.list, toggle);
+    const toggle = make(
+      "label",
+      { class: "gf-switch", title: "Run what a change puts out of date, at once", for: `${id}-auto` },
+      this.auto,
+      make("span", { class: "gf-knob", "aria-hidden": "true" }),
+      make("span", { text: "Auto" }),
+    );
+    this.element = make(
+      "div",
+      { class: "gf-params", role: "group", "aria-label": "Parameters", hidden: true },
+      this.list,
+      toggle,
+    );
     life.listen(this.auto, "change", () => onAuto(this.auto.checked));
-    life.ends.push(() => this.timers.forEach(({ id: timer }) => clearTimeout(timer)), () => clearTimeout(this.waiting));
+    life.ends.push(
+      () => this.timers.forEach(({ id: timer }) => clearTimeout(timer)),
+      () => clearTimeout(this.waiting),
+    );
   }
 
   show(params) {
@@ -1065,7 +1345,9 @@ class Params {
     const shape = JSON.stringify(params.map(({ value, ...rest }) => rest));
     if (shape !== this.shape) {
       this.shape = shape;
-      this.controls = new Map(params.map((param, i) => [param.name, this.#control(param, `${this.id}-param-${i}`)]));
+      this.controls = new Map(
+        params.map((param, i) => [param.name, this.#control(param, `${this.id}-param-${i}`)]),
+      );
       this.list.replaceChildren(...[...this.controls.values()].map(({ element }) => element));
     }
     this.params = params;
@@ -1090,8 +1372,17 @@ class Params {
     const ranged = (kind === "number" || kind === "integer") && Number.isFinite(min) && Number.isFinite(max);
     const input = this.#input(param, id, ranged);
     const value = make("output", { class: "gf-value", for: id, hidden: !ranged });
-    const reset = button(`Reset ${param.name}`, { glyph: "reset", bare: true, kind: "gf-quiet gf-reset", hint: `Back to ${param.default}` });
-    const read = () => paramValue(kind, kind === "flag" ? input.checked : kind === "choice" ? param.choices[input.selectedIndex] : input.value);
+    const reset = button(`Reset ${param.name}`, {
+      glyph: "reset",
+      bare: true,
+      kind: "gf-quiet gf-reset",
+      hint: `Back to ${param.default}`,
+    });
+    const read = () =>
+      paramValue(
+        kind,
+        kind === "flag" ? input.checked : kind === "choice" ? param.choices[input.selectedIndex] : input.value,
+      );
     const mark = (now) => {
       value.textContent = ranged ? String(now) : "";
       reset.classList.toggle("gf-gone", now === param.default);
@@ -1099,7 +1390,11 @@ class Params {
       if (ranged) input.style.setProperty("--share", `${(100 * (now - min)) / (max - min || 1)}%`);
     };
     const write = (now) => {
-      if (this.timers.has(param.name) || (document.activeElement === input && kind !== "flag" && kind !== "choice" && !ranged)) return;
+      if (
+        this.timers.has(param.name) ||
+        (document.activeElement === input && kind !== "flag" && kind !== "choice" && !ranged)
+      )
+        return;
       if (kind === "flag") input.checked = now;
       else if (kind === "choice") input.selectedIndex = param.choices.findIndex((choice) => choice === now);
       else input.value = now ?? "";
@@ -1117,14 +1412,31 @@ class Params {
       write(param.default);
       input.focus();
     });
-    return { element: make("div", { class: `gf-control gf-is-${ranged ? "range" : kind}` }, make("label", { for: id, text: param.name, title: param.name }), input, value, reset), write };
+    return {
+      element: make(
+        "div",
+        { class: `gf-control gf-is-${ranged ? "range" : kind}` },
+        make("label", { for: id, text: param.name, title: param.name }),
+        input,
+        value,
+        reset,
+      ),
+      write,
+    };
   }
 
   #input({ kind, min, max, choices, ...param }, id, ranged) {
-    if (kind === "choice") return make("select", { id }, ...choices.map((choice) => make("option", { text: String(choice) })));
+    if (kind === "choice")
+      return make("select", { id }, ...choices.map((choice) => make("option", { text: String(choice) })));
     if (kind === "flag") return make("input", { id, type: "checkbox" });
     if (kind === "text") return make("input", { id, type: "text", size: 14 });
-    return make("input", { id, type: ranged ? "range" : "number", min, max, step: paramStep({ kind, min, max, ...param }) });
+    return make("input", {
+      id,
+      type: ranged ? "range" : "number",
+      min,
+      max,
+      step: paramStep({ kind, min, max, ...param }),
+    });
   }
 
   /** Send at most one value each moment while a slider moves, and the last one always. */
@@ -1152,7 +1464,13 @@ class Params {
 class StatusLine {
   constructor(life, { onFilter }) {
     this.chosen = new Set();
-    this.bar = make("div", { class: "gf-progress", role: "progressbar", "aria-label": "Run", "aria-valuemin": 0, "aria-valuemax": 100 });
+    this.bar = make("div", {
+      class: "gf-progress",
+      role: "progressbar",
+      "aria-label": "Run",
+      "aria-valuemin": 0,
+      "aria-valuemax": 100,
+    });
     this.line = make("div", { class: "gf-line" });
     this.chips = make("div", { class: "gf-chips", role: "group", "aria-label": "Filter by status" });
     this.notes = make("div", { class: "gf-notes", hidden: true });
@@ -1174,7 +1492,8 @@ class StatusLine {
   }
 
   #press() {
-    for (const [status, { element }] of this.buttons) element.setAttribute("aria-pressed", this.chosen.has(status));
+    for (const [status, { element }] of this.buttons)
+      element.setAttribute("aria-pressed", this.chosen.has(status));
   }
 
   count(counts, lookOf) {
@@ -1195,12 +1514,28 @@ class StatusLine {
     const ended = counts.filter(([status]) => ENDED.has(lookOf(status).name));
     const done = Math.round((100 * ended.reduce((sum, [, count]) => sum + count, 0)) / total);
     this.bar.setAttribute("aria-valuenow", done);
-    this.bar.replaceChildren(...ended.map(([status, count]) => make("span", { "data-s": status, style: `width:${(100 * count) / total}%` })));
+    this.bar.replaceChildren(
+      ...ended.map(([status, count]) =>
+        make("span", { "data-s": status, style: `width:${(100 * count) / total}%` }),
+      ),
+    );
   }
 
   #add(status, look) {
     const number = make("b", {});
-    const element = make("button", { type: "button", class: "gf-chip", "data-s": status, "aria-pressed": this.chosen.has(status), title: `Show only what is ${look.word}` }, chip(look, status), number, make("span", { text: look.word }));
+    const element = make(
+      "button",
+      {
+        type: "button",
+        class: "gf-chip",
+        "data-s": status,
+        "aria-pressed": this.chosen.has(status),
+        title: `Show only what is ${look.word}`,
+      },
+      chip(look, status),
+      number,
+      make("span", { text: look.word }),
+    );
     this.buttons.set(status, { element, number });
     const after = [...this.buttons.keys()].filter((other) => other > status).sort((a, b) => a - b)[0];
     this.chips.insertBefore(element, after === undefined ? null : this.buttons.get(after).element);
@@ -1230,7 +1565,12 @@ class Toasts {
 
   say(text, kind = "info") {
     (kind === "error" ? this.urgent : this.polite).textContent = text;
-    const toast = make("div", { class: `gf-toast gf-${kind}` }, make("span", { text }), button("Dismiss", { glyph: "close", bare: true, kind: "gf-quiet" }));
+    const toast = make(
+      "div",
+      { class: `gf-toast gf-${kind}` },
+      make("span", { text }),
+      button("Dismiss", { glyph: "close", bare: true, kind: "gf-quiet" }),
+    );
     this.element.append(toast);
     while (this.element.children.length > 3) this.element.firstChild.remove();
     if (kind === "error") return;
@@ -1281,7 +1621,10 @@ class Widget {
   #looks() {
     this.statuses = (this.model.get("statuses") ?? []).map((look, index) => ({ ...look, index }));
     this.lookOf = (status) => {
-      const at = typeof status === "number" ? this.statuses[status] : this.statuses.find(({ name, word }) => name === status || word === status);
+      const at =
+        typeof status === "number"
+          ? this.statuses[status]
+          : this.statuses.find(({ name, word }) => name === status || word === status);
       return at ?? { ...NOT_RUN, index: STATUS };
     };
   }
@@ -1291,20 +1634,57 @@ class Widget {
     this.graph = new Graph(id);
     this.stage = new Stage(life, (level) => this.graph.detail(level));
     this.stage.world.append(this.graph.element);
-    this.timeline = new Timeline(life, { onOpen: (i) => this.open(i), onHover: (i, bar) => this.#tipOn(i, bar), onRun: (i) => this.send("run_to", i) });
+    this.timeline = new Timeline(life, {
+      onOpen: (i) => this.open(i),
+      onHover: (i, bar) => this.#tipOn(i, bar),
+      onRun: (i) => this.send("run_to", i),
+    });
     this.pane = new Pane(life, id, { onAct: (act) => this.send(act, this.selected), onClose: () => this.close() });
-    this.params = new Params(life, id, { onChange: (name, value) => this.model.send({ do: "param", name, value }), onAuto: (on) => this.#set("auto", on) });
+    this.params = new Params(life, id, {
+      onChange: (name, value) => this.model.send({ do: "param", name, value }),
+      onAuto: (on) => this.#set("auto", on),
+    });
     this.status = new StatusLine(life, { onFilter: () => this.#filter() });
     this.toasts = new Toasts(life);
     this.tip = make("div", { class: "gf-tip", role: "tooltip", hidden: true });
     this.legend = make("div", { class: "gf-legend", "aria-hidden": "true" });
     this.stage.element.append(this.legend);
-    this.charts = make("div", { class: "gf-charts" }, this.stage.element, this.timeline.element, this.#tools(), this.toasts.element, this.tip);
-    this.main = make("div", { class: "gf-main" }, this.charts, splitter(life, this.pane.element), this.pane.element);
-    this.root = make("section", { class: "gf", "aria-label": "Flow" }, this.#style(), this.#header(), this.params.element, this.status.bar, this.main, this.status.element, this.status.notes, this.toasts.polite, this.toasts.urgent);
+    this.charts = make(
+      "div",
+      { class: "gf-charts" },
+      this.stage.element,
+      this.timeline.element,
+      this.#tools(),
+      this.toasts.element,
+      this.tip,
+    );
+    this.main = make(
+      "div",
+      { class: "gf-main" },
+      this.charts,
+      splitter(life, this.pane.element),
+      this.pane.element,
+    );
+    this.root = make(
+      "section",
+      { class: "gf", "aria-label": "Flow" },
+      this.#style(),
+      this.#header(),
+      this.params.element,
+      this.status.bar,
+      this.main,
+      this.status.element,
+      this.status.notes,
+      this.toasts.polite,
+      this.toasts.urgent,
+    );
     this.stage.element.id = `${id}-panel-Graph`;
     this.timeline.element.id = `${id}-panel-Timeline`;
-    for (const [element, name] of [[this.stage.element, "Graph"], [this.timeline.element, "Timeline"]]) assign(element, { role: "tabpanel", "aria-labelledby": `${id}-tab-${name}` });
+    for (const [element, name] of [
+      [this.stage.element, "Graph"],
+      [this.timeline.element, "Timeline"],
+    ])
+      assign(element, { role: "tabpanel", "aria-labelledby": `${id}-tab-${name}` });
     this.tabs.choose("Graph");
     el.append(this.root);
     this.width = this.root.clientWidth || 900; // asked for once, while there is little to lay out
@@ -1315,21 +1695,42 @@ class Widget {
 
   /** The statuses' colours come from Python's table, and so do these few rules. */
   #style() {
-    const rules = [...this.statuses, { ...NOT_RUN, index: STATUS }].map(({ index, color, dark }) => `.gf [data-s="${index}"]{--c:${safeColour(color)}}.gf[data-theme="dark"] [data-s="${index}"]{--c:${safeColour(dark ?? color)}}`);
+    const rules = [...this.statuses, { ...NOT_RUN, index: STATUS }].map(
+      ({ index, color, dark }) =>
+        `.gf [data-s="${index}"]{--c:${safeColour(color)}}.gf[data-theme="dark"] [data-s="${index}"]{--c:${safeColour(dark ?? color)}}`,
+    );
     return make("style", { text: rules.join("") });
   }
 
   #header() {
     this.name = make("h2", { class: "gf-flow" });
-    this.tabs = new Tabs(this.life, ["Graph", "Timeline"], { id: this.id, label: "View", glyphs: { Graph: "graph", Timeline: "timeline" }, onChoose: (name) => this.#view(name) });
+    this.tabs = new Tabs(this.life, ["Graph", "Timeline"], {
+      id: this.id,
+      label: "View",
+      glyphs: { Graph: "graph", Timeline: "timeline" },
+      onChoose: (name) => this.#view(name),
+    });
     this.runs = button("Run", { glyph: "run", kind: "gf-primary", hint: "Run what is out of date" });
     this.cancels = button("Cancel run", { glyph: "stop", hint: "Stop the run" });
     this.life.listen(this.runs, "click", () => this.send("run"));
     this.life.listen(this.cancels, "click", () => this.send("cancel"));
-    this.search = make("input", { type: "search", class: "gf-search-box", placeholder: "Find a task", "aria-label": "Find a task", spellcheck: "false" });
+    this.search = make("input", {
+      type: "search",
+      class: "gf-search-box",
+      placeholder: "Find a task",
+      "aria-label": "Find a task",
+      spellcheck: "false",
+    });
     this.found = make("span", { class: "gf-found", role: "status" });
     const box = make("div", { class: "gf-search" }, icon("search"), this.search, this.found);
-    return make("header", { class: "gf-header" }, this.name, make("div", { class: "gf-buttons", role: "toolbar", "aria-label": "Run" }, this.runs, this.cancels), this.tabs.element, box);
+    return make(
+      "header",
+      { class: "gf-header" },
+      this.name,
+      make("div", { class: "gf-buttons", role: "toolbar", "aria-label": "Run" }, this.runs, this.cancels),
+      this.tabs.element,
+      box,
+    );
   }
 
   #tools() {
@@ -1338,10 +1739,23 @@ class Widget {
       this.life.listen(made, "click", act);
       return made;
     };
-    const zoom = (factor) => (this.tabs.chosen === "Timeline" ? this.timeline.rezoom(factor) : factor ? this.stage.zoom(factor) : this.stage.fit());
-    this.turn = chosen("down", "Top to bottom", "Draw from top to bottom", () => this.#set("direction", this.graph.data.direction === "TB" ? "LR" : "TB"));
-    return make("div", { class: "gf-tools gf-over", role: "toolbar", "aria-label": "View" },
-      this.turn, chosen("minus", "Zoom out", "Zoom out (-)", () => zoom(1 / 1.3)), chosen("plus", "Zoom in", "Zoom in (+), or Ctrl and the wheel", () => zoom(1.3)), chosen("fit", "Fit", "Show all (F)", () => zoom(0)));
+    const zoom = (factor) =>
+      this.tabs.chosen === "Timeline"
+        ? this.timeline.rezoom(factor)
+        : factor
+          ? this.stage.zoom(factor)
+          : this.stage.fit();
+    this.turn = chosen("down", "Top to bottom", "Draw from top to bottom", () =>
+      this.#set("direction", this.graph.data.direction === "TB" ? "LR" : "TB"),
+    );
+    return make(
+      "div",
+      { class: "gf-tools gf-over", role: "toolbar", "aria-label": "View" },
+      this.turn,
+      chosen("minus", "Zoom out", "Zoom out (-)", () => zoom(1 / 1.3)),
+      chosen("plus", "Zoom in", "Zoom in (+), or Ctrl and the wheel", () => zoom(1.3)),
+      chosen("fit", "Fit", "Show all (F)", () => zoom(0)),
+    );
   }
 
   #listen() {
@@ -1358,15 +1772,33 @@ class Widget {
     life.listen(this.stage.element, "keydown", (event) => this.#stageKey(event));
     life.listen(this.root, "keydown", (event) => this.#rootKey(event));
     // JupyterLab takes keys before they get here, unless this attribute says not to; shortcuts with Ctrl stay its own.
-    life.listen(window, "keydown", (event) => {
-      if (this.root.contains(event.target)) this.root.toggleAttribute("data-lm-suppress-shortcuts", !(event.ctrlKey || event.metaKey || event.altKey));
-    }, { capture: true });
+    life.listen(
+      window,
+      "keydown",
+      (event) => {
+        if (this.root.contains(event.target))
+          this.root.toggleAttribute(
+            "data-lm-suppress-shortcuts",
+            !(event.ctrlKey || event.metaKey || event.altKey),
+          );
+      },
+      { capture: true },
+    );
     const themes = new MutationObserver(() => this.#theme());
-    for (const page of [document.body, document.documentElement]) themes.observe(page, { attributes: true, attributeFilter: ["class", "theme", "data-jp-theme-light", "data-jp-theme-name", "data-theme"] });
-    const sizes = new ResizeObserver((entries) => entries.forEach(({ target, contentRect }) => this.#resized(target, contentRect)));
+    for (const page of [document.body, document.documentElement])
+      themes.observe(page, {
+        attributes: true,
+        attributeFilter: ["class", "theme", "data-jp-theme-light", "data-jp-theme-name", "data-theme"],
+      });
+    const sizes = new ResizeObserver((entries) =>
+      entries.forEach(({ target, contentRect }) => this.#resized(target, contentRect)),
+    );
     sizes.observe(this.root);
     sizes.observe(this.charts);
-    life.ends.push(() => themes.disconnect(), () => sizes.disconnect());
+    life.ends.push(
+      () => themes.disconnect(),
+      () => sizes.disconnect(),
+    );
   }
 
   // -- from the model
@@ -1403,7 +1835,7 @@ class Widget {
   }
 
   #graph() {
-    const data = { nodes: [], edges: [], groups: [], direction: "LR", width: 0, height: 0, ...this.model.get("graph") };
+    const data = completed(this.model.get("graph"));
     const turned = data.direction !== this.graph.data.direction || data.flow !== this.graph.data.flow;
     this.graph.load(data);
     this.name.textContent = data.flow ?? "";
@@ -1414,20 +1846,32 @@ class Widget {
     this.turn.replaceChildren(icon(data.direction === "TB" ? "right" : "down"));
     const turnTo = data.direction === "TB" ? "Left to right" : "Top to bottom";
     assign(this.turn, { "aria-label": turnTo, title: turnTo });
-    this.#legend(new Set(data.edges.map(({ kind }) => kind || "plain")));
+    this.#legend(new Set(data.edges.map(({ kind }) => kind)));
     this.root.classList.toggle("gf-large", data.nodes.length > 150);
     this.charts.toggleAttribute("data-empty", !data.nodes.length);
   }
 
   #legend(kinds) {
     const shown = Object.keys(LEGEND).filter((kind) => kinds.has(kind));
-    const entries = shown.map((kind) => make("span", {}, draw("svg", { class: "gf-key", viewBox: "0 0 28 8" }, draw("path", { class: `gf-edge gf-${kind}`, d: "M1 4H27" })), make("span", { text: LEGEND[kind] })));
+    const entries = shown.map((kind) =>
+      make(
+        "span",
+        {},
+        draw(
+          "svg",
+          { class: "gf-key", viewBox: "0 0 28 8" },
+          draw("path", { class: `gf-edge gf-${kind}`, d: "M1 4H27" }),
+        ),
+        make("span", { text: LEGEND[kind] }),
+      ),
+    );
     this.legend.hidden = !shown.some((kind) => kind !== "plain");
     this.legend.replaceChildren(...entries);
   }
 
   #paint(all, params) {
-    const states = bytesOf(this.model.get("states")), times = decodeTimes(this.model.get("times"));
+    const states = bytesOf(this.model.get("states")),
+      times = decodeTimes(this.model.get("times"));
     const progress = this.model.get("progress") ?? {};
     const { cards } = this.graph;
     const moved = new Set(all ? cards.keys() : changes(this.states, states));
@@ -1476,7 +1920,8 @@ class Widget {
     this.runs.disabled = Boolean(run.active || this.lost);
     this.cancels.disabled = !run.active;
     this.root.toggleAttribute("data-active", Boolean(run.active));
-    if (this.active !== undefined && this.active !== Boolean(run.active)) this.toasts.polite.textContent = run.active ? "The run began." : `The run ended. ${run.line ?? ""}`;
+    if (this.active !== undefined && this.active !== Boolean(run.active))
+      this.toasts.polite.textContent = run.active ? "The run began." : `The run ended. ${run.line ?? ""}`;
     if (this.active !== Boolean(run.active)) this.#ask();
     this.active = Boolean(run.active);
   }
@@ -1485,23 +1930,27 @@ class Widget {
   #tick() {
     clearTimeout(this.timer);
     if (!this.active || !this.live?.length || this.life.over) return;
-    this.timer = setTimeout(() => {
-      if (!document.hidden && this.root.isConnected) {
-        for (const i of this.live) {
-          const card = this.graph.cards[i];
-          if (card) card.write(this.#line(i, Math.floor((card.node.w - TEXT_LEFT - TEXT_RIGHT) / STATE_COLUMN)));
+    this.timer = setTimeout(
+      () => {
+        if (!document.hidden && this.root.isConnected) {
+          for (const i of this.live) {
+            const card = this.graph.cards[i];
+            if (card) card.write(this.#line(i, Math.floor((card.node.w - TEXT_LEFT - TEXT_RIGHT) / STATE_COLUMN)));
+          }
+          if (this.live.includes(this.selected)) this.#head();
         }
-        if (this.live.includes(this.selected)) this.#head();
-      }
-      this.#tick();
-    }, this.live.length > 40 ? SECOND : 200);
+        this.#tick();
+      },
+      this.live.length > 40 ? SECOND : 200,
+    );
   }
 
   #select() {
     const selected = this.model.get("selected") ?? -1;
     const open = selected >= 0 && selected < this.graph.cards.length;
     this.graph.cards.forEach(({ element }, i) => {
-      if (element.hasAttribute("data-selected") !== (i === selected)) element.toggleAttribute("data-selected", i === selected);
+      if (element.hasAttribute("data-selected") !== (i === selected))
+        element.toggleAttribute("data-selected", i === selected);
     });
     this.selected = open ? selected : -1;
     const wasOpen = !this.pane.element.hidden;
@@ -1515,7 +1964,8 @@ class Widget {
   }
 
   #head() {
-    const i = this.selected, node = this.graph.data.nodes[i];
+    const i = this.selected,
+      node = this.graph.data.nodes[i];
     if (!node) return;
     const state = decodeState(this.states[i] ?? STATUS);
     this.pane.head(node, state, this.lookOf(state.status), this.#line(i));
@@ -1535,7 +1985,8 @@ class Widget {
 
   #hear(message) {
     if (message?.said) this.toasts.say(String(message.said), message.kind === "error" ? "error" : "info");
-    if (message?.goto && !showCell(this.model, this.root, message.goto)) this.toasts.say("The cell cannot be shown here.");
+    if (message?.goto && !showCell(this.model, this.root, message.goto))
+      this.toasts.say("The cell cannot be shown here.");
   }
 
   // -- from the reader
@@ -1561,7 +2012,8 @@ class Widget {
 
   close() {
     if (this.selected < 0) return;
-    const inside = this.pane.element.contains(document.activeElement), card = this.graph.cards[this.selected];
+    const inside = this.pane.element.contains(document.activeElement),
+      card = this.graph.cards[this.selected];
     this.#set("selected", -1);
     this.#flush();
     if (inside) card?.button.focus({ preventScroll: true });
@@ -1582,28 +2034,42 @@ class Widget {
   /** Trace and tell after a moment, so that a pointer on its way does not make the picture flicker. */
   #point(i, wait = 140) {
     clearTimeout(this.hover);
-    this.hover = setTimeout(() => {
-      if (this.stage.pointers.size) return;
-      this.graph.trace(i);
-      if (i < 0 || i === this.selected) this.#hideTip();
-      else this.#tipOn(i);
-    }, i < 0 ? 60 : wait);
+    this.hover = setTimeout(
+      () => {
+        if (this.stage.pointers.size) return;
+        this.graph.trace(i);
+        if (i < 0 || i === this.selected) this.#hideTip();
+        else this.#tipOn(i);
+      },
+      i < 0 ? 60 : wait,
+    );
   }
 
   #tipOn(i, bar) {
     const node = this.graph.data.nodes[i];
     if (!node) return this.#hideTip();
     const state = decodeState(this.states[i] ?? STATUS);
-    const more = [state.stale && "out of date", state.cached && this.lookOf(state.status).name !== "cached" && "from cache", state.warned && "has warnings", state.printed && "has output"].filter(Boolean);
+    const more = [
+      state.stale && "out of date",
+      state.cached && this.lookOf(state.status).name !== "cached" && "from cache",
+      state.warned && "has warnings",
+      state.printed && "has output",
+    ].filter(Boolean);
     const card = this.graph.cards[i];
     if (!bar && !this.graph.level && !card.short && !more.length && !this.progress[i]?.[1]) return this.#hideTip();
     const row = bar && (this.model.get("timeline")?.rows ?? []).find(({ index }) => index === i);
     if (row && row.start > row.ready) more.push(`waited ${humanSeconds(row.start - row.ready)}`);
-    this.tip.replaceChildren(make("b", { text: node.name }), make("span", { text: this.#line(i) }), more.length ? make("small", { text: more.join(" · ") }) : "");
+    this.tip.replaceChildren(
+      make("b", { text: node.name }),
+      make("span", { text: this.#line(i) }),
+      more.length ? make("small", { text: more.join(" · ") }) : "",
+    );
     this.tip.hidden = false;
     const room = this.charts.getBoundingClientRect();
     const at = bar ? bar.getBoundingClientRect() : null;
-    const box = at ? { left: at.left - room.left, top: at.top - room.top, width: at.width, height: at.height } : this.stage.seen(node);
+    const box = at
+      ? { left: at.left - room.left, top: at.top - room.top, width: at.width, height: at.height }
+      : this.stage.seen(node);
     const left = Math.min(Math.max(box.left, 8), room.width - this.tip.offsetWidth - 8);
     const below = box.top + box.height + 10;
     const top = below + this.tip.offsetHeight > room.height ? box.top - this.tip.offsetHeight - 12 : below;
@@ -1617,7 +2083,8 @@ class Widget {
 
   #stageKey(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const card = event.target.closest?.(".gf-node"), i = card ? Number(card.dataset.i) : this.graph.current;
+    const card = event.target.closest?.(".gf-node"),
+      i = card ? Number(card.dataset.i) : this.graph.current;
     const { nodes, direction } = this.graph.data;
     const acts = {
       Enter: () => this.open(i),
@@ -1630,7 +2097,11 @@ class Widget {
       "-": () => this.stage.zoom(1 / 1.3),
       "/": () => this.search.focus(),
     };
-    if (/^Arrow|^Home$|^End$/u.test(event.key)) acts[event.key] = () => this.graph.cards[walk(nodes, this.graph.near, i, event.key, direction)]?.button.focus({ preventScroll: true });
+    if (/^Arrow|^Home$|^End$/u.test(event.key))
+      acts[event.key] = () =>
+        this.graph.cards[walk(nodes, this.graph.near, i, event.key, direction)]?.button.focus({
+          preventScroll: true,
+        });
     if (!acts[event.key]) return;
     event.preventDefault();
     acts[event.key]();
@@ -1702,13 +2173,15 @@ class Widget {
   /** Be as high as the drawing needs, within reason. The sizes are known before the page is laid out, which saves doing it twice. */
   #height() {
     const { width, height } = this.stage.size;
-    const open = this.selected >= 0, beside = open && this.root.classList.contains("gf-wide");
+    const open = this.selected >= 0,
+      beside = open && this.root.classList.contains("gf-wide");
     const k = Math.min(1, (this.width - 48) / Math.max(width, 1));
     const needed = this.tabs.chosen === "Timeline" ? this.timeline.height : height * k + 48 + CORNERS;
     if (this.charts.style.height !== (this.given ?? "")) return; // the reader pulled at its corner
     const wanted = Math.round(Math.max(Math.min(Math.max(needed, 200), 560), beside ? 420 : 0));
     this.charts.style.height = this.given = `${wanted}px`;
-    if (this.tabs.chosen === "Graph" && (!this.stage.room.width || !open)) this.stage.resize({ width: this.width, height: wanted });
+    if (this.tabs.chosen === "Graph" && (!this.stage.room.width || !open))
+      this.stage.resize({ width: this.width, height: wanted });
   }
 
   #resized(target, { width, height }) {
@@ -1734,8 +2207,12 @@ function showCell(model, root, id) {
   const notebook = root.closest(".jp-Notebook");
   if (!cells || !notebook) return false;
   const index = [...cells].findIndex((cell) => cell.id === id);
-  const shown = [...notebook.querySelectorAll(".jp-Cell")].filter((cell) => cell.parentElement.closest(".jp-Cell") === null);
-  const cell = shown.find(({ dataset }) => Number(dataset.windowedListIndex) === index) ?? (shown.length === cells.length ? shown[index] : null);
+  const shown = [...notebook.querySelectorAll(".jp-Cell")].filter(
+    (cell) => cell.parentElement.closest(".jp-Cell") === null,
+  );
+  const cell =
+    shown.find(({ dataset }) => Number(dataset.windowedListIndex) === index) ??
+    (shown.length === cells.length ? shown[index] : null);
   if (index < 0 || !cell) return false;
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
   cell.scrollIntoView({ block: "center", behavior: calm ? "auto" : "smooth" });
