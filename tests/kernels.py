@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from jupyter_client.blocking.client import BlockingKernelClient
 
-PATIENCE = 30
+PATIENCE = 60
 """Seconds to wait for the kernel; far more than anything takes."""
 
 
@@ -56,8 +57,12 @@ class Kernel:
     def finish(self, sent: str) -> str:
         """Wait until a cell that was sent has ended; return all its texts."""
         self.outputs, displays = [], {}
+        deadline = time.monotonic() + PATIENCE
         while True:
             message = self.client.get_iopub_msg(timeout=PATIENCE)
+            if time.monotonic() > deadline:  # it goes on, and shows so
+                self.manager.interrupt_kernel()
+                raise TimeoutError(f"the cell did not end within {PATIENCE} s: {self.text}")
             if message["parent_header"].get("msg_id") != sent:
                 continue
             kind, content = message["msg_type"], message["content"]

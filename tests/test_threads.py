@@ -250,11 +250,12 @@ class TestLoopBackend:
             finally:
                 ended.append(True)
 
-        waiting = call("waiting", forever)
-        waiting.context._cancelled.set()  # as a run does before it interrupts
+        waiting, late = call("waiting", forever), call("not begun", forever)
         backend.submit(waiting)
         assert entered.wait(WAIT)
-        backend.submit(call("not begun", forever))
+        backend.submit(late)
+        for each in (waiting, late):
+            each.context._cancelled.set()  # as a run does before it interrupts
         backend.interrupt()
         outcomes = take(), take()
         backend.close()

@@ -473,14 +473,20 @@ class TestEvents:
         ]  # fmt: skip
         assert self.events(flow)[1:3] == [("TaskFinished", "a"), ("TaskStarted", "b")], "a is reused now"
 
-    def test_events_are_told_by_one_thread(self):
-        seen = set()
+    def test_events_are_told_one_at_a_time(self):
+        is_told, seen = threading.Lock(), []
+
+        def listen(event):
+            assert is_told.acquire(blocking=False)
+            seen.append(event)
+            is_told.release()
+
         with workflow("f") as flow:
-            for n in range(20):
+            for n in range(50):
                 Task(f"t{n}", lambda: None)
-        flow.services.listeners.append(lambda event: seen.add(threading.get_ident()))
+        flow.services.listeners.append(listen)
         flow.run()
-        assert seen == {threading.get_ident()}
+        assert len(seen) == 2 * 50 + 2
 
     def test_a_new_task_is_told(self):
         with workflow("f") as flow:

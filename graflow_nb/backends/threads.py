@@ -61,13 +61,15 @@ class ThreadBackend:
     def submit(self, call: Call) -> None:
         """Queue a call, for a thread that is idle or a new one."""
         self._calls.append(call)
+        is_own = threading.get_ident() in self._busy  # it is between two calls, and takes the next itself
         idle = len(self._threads) - len(self._busy)
-        if len(self._calls) > idle and len(self._threads) < self.slots:
+        if len(self._calls) > idle + is_own and len(self._threads) < self.slots:
             name = f"graflow-{len(self._threads) + 1}"
             thread = threading.Thread(target=self._work, name=name, daemon=True)
             self._threads.append(thread)
             thread.start()
-        self._ring()
+        if len(self._calls) > is_own:
+            self._ring()
 
     def withdraw(self) -> Sequence[Call]:
         """Give back the calls that no thread has taken."""

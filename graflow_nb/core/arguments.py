@@ -108,6 +108,7 @@ class Missing(NamedTuple):
     message: str
 
 
+_NOTHING: Mapping[str, Upstream] = MappingProxyType({})
 Reads: TypeAlias = "tuple[Mapping[str, str], Collection[str]]"
 """The names that a task's code reads: those that may be tasks, with the tasks' names, and all others."""
 READS_NOTHING: Reads = ({}, ())
@@ -135,11 +136,18 @@ class Names:
     def __init__(self, graph: TaskGraph) -> None:
         self.tasks = graph.nodes
         self.variables = {name: task.name for task in self.tasks.values() for name in task.defines}
+        self._results: dict[str, Upstream] = {}
+
+    def result(self, task: str) -> Upstream:
+        """Return what stands for a task's result: one object, however many read it."""
+        if (source := self._results.get(task)) is None:
+            source = self._results[task] = Upstream(task)
+        return source
 
     def find(self, name: str, reader: str) -> Upstream | None:
         """Return what `name` means to a task, or None if no other task stands for it."""
         if name in self.tasks:
-            return Upstream(name) if name != reader else None
+            return self.result(name) if name != reader else None
         owner = self.variables.get(name)
         return Upstream(owner, name) if owner is not None and owner != reader else None
 
@@ -152,9 +160,9 @@ class Names:
         return behind._replace(task=owner) if owner is not None else None
 
 
-def needs(task: Task, names: Names, reads: Reads) -> dict[str, Upstream]:
+def needs(task: Task, names: Names, reads: Reads) -> Mapping[str, Upstream]:
     """Return what a task takes from others by name: its required parameters and what its code reads."""
-    found = {}
+    found: dict[str, Upstream] = {}
     for parameter in open_parameters(task):
         if parameter.is_required and (source := names.find(parameter.name, task.name)):
             found[parameter.name] = source
@@ -163,7 +171,7 @@ def needs(task: Task, names: Names, reads: Reads) -> dict[str, Upstream]:
         source = names.find(as_tasks.get(name, name), task.name)
         if source and (source.variable is not None or name in as_tasks):
             found.setdefault(name, source)
-    return found
+    return found or _NOTHING
 
 
 def open_parameters(task: Task) -> Sequence[Parameter]:
@@ -222,7 +230,7 @@ class Resolver:
             if isinstance(by_position, Missing):
                 return by_position
             sources.update(by_position)
-        return _arrange(parameters, sources, taken)
+        return self._arrange(parameters, sources, taken)
 
     def _by_name(  # noqa: PLR0911 - a rule a line, the first that applies wins
         self, task: Task, parameter: Parameter, taken: Mapping[str, Upstream], *, is_first: bool
@@ -261,7 +269,7 @@ class Resolver:
             rest[left[-1].name] = Gathered(tuple(befores[len(left) - 1 :]))
             befores, left = befores[: len(left) - 1], left[:-1]
         if len(left) == len(befores):
-            return {p.name: Upstream(before) for p, before in zip(left, befores, strict=True)} | rest
+            return {p.name: self._names.result(before) for p, before in zip(left, befores, strict=True)} | rest
         if len(left) == 1 and befores:
             return {left[0].name: Gathered(tuple(befores))} | rest
         return self._missing(task, left)
@@ -275,6 +283,23 @@ class Resolver:
             if set(befores) <= set(join):
                 return [before for before in join if before in befores]
         return []
+
+    def _arrange(
+        self, parameters: Iterable[Parameter], sources: Mapping[str, Source], taken: Mapping[str, Upstream]
+    ) -> Binding:
+        positional: list[tuple[str, Source]] = []
+        keyword: list[tuple[str, Source]] = []
+        for name, kind, _ in parameters:
+            source = sources[name]
+            if kind is _KEYWORD_ONLY:
+                keyword.append((name, source))
+            elif kind is _VAR_POSITIONAL:
+                tasks = source.tasks if isinstance(source, Gathered) else ()
+                positional += [(f"*{name}", self._names.result(task)) for task in tasks]
+            else:
+                positional.append((name, source))
+        free = {name: source for name, source in taken.items() if name not in sources} if taken else taken
+        return Binding(tuple(positional), tuple(keyword), free)
 
     def _missing(self, task: Task, left: list[Parameter]) -> Missing:
         names = tuple(p.name for p in left)
@@ -290,24 +315,6 @@ class Resolver:
             f"Wire a task before it, name the parameter like a task, or give it a default. "
             f"{did_you_mean(names[0], known)}",
         )
-
-
-def _arrange(
-    parameters: Iterable[Parameter], sources: Mapping[str, Source], taken: Mapping[str, Upstream]
-) -> Binding:
-    positional: list[tuple[str, Source]] = []
-    keyword: list[tuple[str, Source]] = []
-    for name, kind, _ in parameters:
-        source = sources[name]
-        if kind is _KEYWORD_ONLY:
-            keyword.append((name, source))
-        elif kind is _VAR_POSITIONAL:
-            tasks = source.tasks if isinstance(source, Gathered) else ()
-            positional += [(f"*{name}", Upstream(task)) for task in tasks]
-        else:
-            positional.append((name, source))
-    free = {name: source for name, source in taken.items() if name not in sources} if taken else taken
-    return Binding(positional, keyword, free)
 
 
 _KEYWORD_ONLY = inspect.Parameter.KEYWORD_ONLY

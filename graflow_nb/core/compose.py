@@ -125,11 +125,11 @@ class ParallelGroup(Composable):
         if not members:
             raise TaskDefinitionError("a parallel group needs at least one task")
         self.members: tuple[Composable, ...] = tuple(_flat(members))
-        self._tasks = _unique(task for member in self.members for task in member.tasks)
+        self._tasks = _unique([task for member in self.members for task in member.tasks])
         self._roots = self._leaves = self._tasks
-        if any(len(member.tasks) > 1 for member in self.members):
-            self._roots = _unique(task for member in self.members for task in member.roots)
-            self._leaves = _unique(task for member in self.members for task in member.leaves)
+        if any([len(member.tasks) > 1 for member in self.members]):  # noqa: C419 - a generator costs more
+            self._roots = _unique([task for member in self.members for task in member.roots])
+            self._leaves = _unique([task for member in self.members for task in member.leaves])
         if flow := current_workflow():
             for task in self._tasks:
                 flow.graph.add(task)
@@ -178,7 +178,7 @@ def as_composable(operand: object, operator: str) -> Composable:
     if isinstance(operand, Composable):
         return operand
     if isinstance(operand, list | tuple):
-        return ParallelGroup(*(as_composable(member, operator) for member in operand))
+        return ParallelGroup(*[as_composable(member, operator) for member in operand])
     raise TaskDefinitionError(
         f"{operator} takes tasks, chains, groups and lists of them, not {type(operand).__name__!r} "
         f"({_short(operand)}). Decorate the function with @task first."

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import signal
 import threading
 import time
+from collections import deque
 from contextlib import contextmanager, suppress
 from functools import partial
 from operator import itemgetter
@@ -18,7 +20,7 @@ from graflow_nb.core.errors import TaskCancelled
 from graflow_nb.core.inherit import close_inheritance, open_inheritance
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from graflow_nb.core.backend import Backend
     from graflow_nb.core.runner import Runner
@@ -41,7 +43,7 @@ class _Cancel(NamedTuple):
 
 
 _CANCEL = _Cancel()
-_Message = Outcome | Call | _Cancel
+_Message = Outcome | _Cancel
 
 
 class Control:
@@ -50,28 +52,6 @@ class Control:
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
         self._steps: list[tuple[float, Callable[[], None]]] = []
-        self._is_here = False
-        self._was_struck = False
-
-    def interrupted(self, deliver: Callable[[_Message], None]) -> None:
-        """Take an interrupt: in a task on this very thread it strikes, else it becomes a message."""
-        if self._is_here:
-            self._was_struck = True
-            raise KeyboardInterrupt
-        deliver(_CANCEL)
-
-    def make_here(self, call: Call) -> Outcome:
-        """Make a call on this thread; an interrupt breaks it off and cancels the run."""
-        self._is_here = True
-        try:
-            outcome = make_here(call)
-        finally:
-            self._is_here = False
-        if self._was_struck:
-            self._was_struck = False
-            outcome.error = TaskCancelled()
-            self.cancel()
-        return outcome
 
     def cancel(self) -> None:
         """Cancel; a second time, give up at once."""
@@ -99,45 +79,152 @@ class Control:
         return max(0.0, self._steps[0][0] - time.monotonic()) if self._steps else None
 
     def step(self) -> None:
-        """Do the step that is due."""
+        """Do the step that is due, if one is."""
         if self._steps and not self.left():
             self._steps.pop(0)[1]()
 
+    def handle(self, messages: Iterable[_Message]) -> None:
+        """Let the runner handle outcomes, after cancelling if that was asked for."""
+        outcomes = []
+        for message in messages:
+            if isinstance(message, Outcome):
+                outcomes.append(message)
+            elif message.task is None:
+                self.cancel()
+            else:
+                self.cancel_task(message.task)
+        self._runner.handle(outcomes)
+
+
+class _Driver:
+    """Drives a run; whichever thread brings an outcome handles it, one at a time.
+
+    A thread that handed its outcome to another, and waited to be handed the next call, would cost two
+    switches of threads a task: more than all the rest of a short task in a chain.
+    """
+
+    def __init__(self, runner: Runner) -> None:
+        self.runner = runner
+        self._control = Control(runner)
+        self._turn = threading.Lock()  # held by the thread that handles; tasks are broken off under it, too
+        self._inbox: deque[_Message] = deque()
+        self._bell: SimpleQueue[Call | None] = SimpleQueue()  # wakes the thread in `drive`
+        self._variables = contextvars.copy_context()
+        self._error: BaseException | None = None
+        self._is_over = False
+        self._is_here = False
+        self._was_struck = False
+
+    def drive(self) -> None:
+        """Wait on this thread until the run is over, and make the calls that must be made on it."""
+        with self._turn:
+            self.runner.start()
+        while self._look_up():
+            left = self._control.left()
+            try:
+                call = self._bell.get(timeout=WAKE if left is None else min(left, WAKE))
+            except Empty:
+                continue
+            except KeyboardInterrupt:  # where the handler could not be replaced
+                self._inbox.append(_CANCEL)
+            else:
+                if call is not None:
+                    self._make_here(call)
+
+    def close(self) -> None:
+        """Let what comes too late go."""
+        with self._turn:
+            self._is_over = True
+
+    def post(self, message: Outcome | Call | _Cancel) -> None:
+        """Leave a message to the thread in `drive`."""
+        if isinstance(message, Call):
+            self._bell.put(message)
+        else:
+            self._inbox.append(message)
+            self._bell.put(None)
+
+    def bring(self, outcome: Outcome | Call) -> None:
+        """Handle an outcome on this thread, unless another one is at it: that one handles this too."""
+        assert isinstance(outcome, Outcome)
+        self._inbox.append(outcome)
+        while self._inbox and not self._is_over and self._turn.acquire(blocking=False):
+            try:
+                self._variables.run(self._handle)
+            except BaseException as error:
+                self._error = error
+            finally:
+                self._turn.release()
+            if self._error is not None or not self.runner.is_active:
+                self._bell.put(None)
+
+    def interrupted(self) -> None:
+        """Take an interrupt: in a task on this very thread it strikes, else it becomes a message."""
+        if self._is_here:
+            self._was_struck = True
+            raise KeyboardInterrupt
+        self.post(_CANCEL)
+
+    def _look_up(self) -> bool:
+        """Handle what has come, and do what is due; return whether the run goes on."""
+        with self._turn:
+            if self._error is not None:
+                raise self._error
+            self._handle()
+            self._control.step()
+            return self.runner.is_active
+
+    def _handle(self) -> None:
+        while self._inbox and not self._is_over:
+            messages = [self._inbox.popleft() for _ in range(len(self._inbox))]
+            self._control.handle(messages)
+
+    def _make_here(self, call: Call) -> None:
+        """Make a call on this thread; an interrupt breaks it off and cancels the run."""
+        self._is_here = True
+        try:
+            outcome = make_here(call)
+        finally:
+            self._is_here = False
+        if self._was_struck:
+            self._was_struck = False
+            outcome.error = TaskCancelled()
+            self._inbox.append(_CANCEL)
+        self._inbox.append(outcome)
+
 
 def drive(runner: Runner, places: Mapping[str, Backend]) -> None:
-    """Do a whole run on this thread.
+    """Do a whole run, and return when it is over.
 
     An interrupt (Ctrl-C, a kernel's stop button) cancels the run; `Run.was_cancelled` tells.
     """
-    inbox: SimpleQueue[_Message] = SimpleQueue()
-    control = Control(runner)
-    with _interrupts(lambda: control.interrupted(inbox.put)), _opened(runner, places, inbox.put):
-        while runner.is_active:
-            try:
-                left = control.left()
-                messages = [inbox.get(timeout=WAKE if left is None else min(left, WAKE))]
-                while not inbox.empty():
-                    messages.append(inbox.get_nowait())
-            except Empty:
-                control.step()
-            except KeyboardInterrupt:  # where the handler could not be replaced
-                control.cancel()
-            else:
-                _dispatch(runner, control, messages)
+    driver = _Driver(runner)
+    runner.run.canceller = lambda task: driver.post(_Cancel(task))
+    with _interrupts(driver.interrupted), _opened(runner, places):
+        for word, backend in places.items():
+            backend.open(driver.bring if word == "workers" else driver.post)
+        try:
+            driver.drive()
+        finally:
+            driver.close()
 
 
 async def adrive(runner: Runner, places: Mapping[str, Backend]) -> None:
     """Do a whole run on the running event loop; cancelling the awaiting task cancels the run."""
     loop = asyncio.get_running_loop()
-    inbox: asyncio.Queue[_Message] = asyncio.Queue()
+    inbox: asyncio.Queue[Outcome | Call | _Cancel] = asyncio.Queue()
     control = Control(runner)
     was_cancelled: asyncio.CancelledError | None = None
 
-    def deliver(message: _Message) -> None:
+    def deliver(message: Outcome | Call | _Cancel) -> None:
         with suppress(RuntimeError):  # the loop was closed: nobody waits any more
             loop.call_soon_threadsafe(inbox.put_nowait, message)
 
-    with _opened(runner, places, deliver):
+    runner.run.canceller = lambda task: deliver(_Cancel(task))
+    with _opened(runner, places):
+        for backend in places.values():
+            backend.open(deliver)
+        runner.start()
         while runner.is_active:
             try:
                 async with asyncio.timeout(control.left()):  # `wait_for` can swallow a cancellation
@@ -148,35 +235,21 @@ async def adrive(runner: Runner, places: Mapping[str, Backend]) -> None:
                 was_cancelled = error
                 control.cancel()
             else:
-                _dispatch(runner, control, [message])
+                control.handle([make_here(message) if isinstance(message, Call) else message])
     if was_cancelled is not None:
         raise was_cancelled
 
 
 @contextmanager
-def _opened(runner: Runner, places: Mapping[str, Backend], deliver: Callable[[_Message], None]) -> Iterator[None]:
-    runner.run.canceller = lambda task: deliver(_Cancel(task))
-    for backend in places.values():
-        backend.open(deliver)
+def _opened(runner: Runner, places: Mapping[str, Backend]) -> Iterator[None]:
     open_inheritance()
     try:
-        runner.start()
         yield
     finally:
         close_inheritance()
         for backend in places.values():
             backend.close()
         runner.finish()
-
-
-def _dispatch(runner: Runner, control: Control, messages: list[_Message]) -> None:
-    outcomes = []
-    for message in messages:
-        if isinstance(message, _Cancel):
-            control.cancel() if message.task is None else control.cancel_task(message.task)
-        else:
-            outcomes.append(control.make_here(message) if isinstance(message, Call) else message)
-    runner.handle(*outcomes)
 
 
 @contextmanager

@@ -127,21 +127,23 @@ class TaskGraph:
             If another task has this name, and is not to be replaced by it.
         """
         present = self._tasks.get(task.name)
-        is_new = present is not task
-        if is_new and present is not None and not (self.journal and self.journal.may_replace(self, task.name)):
+        if present is task:
+            if self.journal is not None:
+                self.journal.task_added(self, task.name, is_new=False)
+            return
+        if present is not None and not (self.journal and self.journal.may_replace(self, task.name)):
             raise DuplicateTaskError(
                 f"there are two tasks named {task.name!r} in one workflow. "
                 f'Name one of them otherwise: @task("another_name"), or task.bind(name="another_name").'
             )
-        if is_new:
-            if present is not None and present.record is not None and present.record.status.is_success:
-                task.record = present.record  # its last result, until it runs again
-            self.version += 1
-            self._tasks[task.name] = task
-            self._came_back |= task.name in self._removed
-            self._removed.discard(task.name)
+        if present is not None and present.record is not None and present.record.status.is_success:
+            task.record = present.record  # its last result, until it runs again
+        self.version += 1
+        self._tasks[task.name] = task
+        self._came_back |= task.name in self._removed
+        self._removed.discard(task.name)
         if self.journal is not None:
-            self.journal.task_added(self, task.name, is_new=is_new)
+            self.journal.task_added(self, task.name, is_new=True)
 
     def wire(self, befores: Sequence[Task], afters: Sequence[Task], tasks: Iterable[Task] = ()) -> None:
         """Make each of `afters` wait for all of `befores`.

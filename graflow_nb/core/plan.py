@@ -159,7 +159,7 @@ class Plan:
     def _is_ancestor(self, before: str, after: str) -> bool:
         return before in self.ancestors([after])
 
-    def _infer(self, taken: Mapping[str, dict[str, Upstream]], *, may_be_cyclic: bool) -> None:
+    def _infer(self, taken: dict[str, Mapping[str, Upstream]], *, may_be_cyclic: bool) -> None:
         """Add the edges that names make; those that would close a cycle are left out, and noted."""
         wanted = [
             (source.task, name)
@@ -180,7 +180,7 @@ class Plan:
         self.inferred.clear()
         for before, after in dict.fromkeys(wanted):
             if after in self.ancestors([before]) or before == after:
-                self._leave_out(before, after, taken[after])
+                self._leave_out(before, after, taken)
             else:
                 self._add([(before, after)])
 
@@ -189,9 +189,10 @@ class Plan:
             self.parents[after] = [*self.parents[after], before]
             self.inferred.add((before, after))
 
-    def _leave_out(self, before: str, after: str, taken: dict[str, Upstream]) -> None:
-        for name in [name for name, source in taken.items() if source.task == before]:
-            del taken[name]
+    def _leave_out(self, before: str, after: str, taken: dict[str, Mapping[str, Upstream]]) -> None:
+        left_out = [name for name, source in taken[after].items() if source.task == before]
+        taken[after] = {name: source for name, source in taken[after].items() if source.task != before}
+        for name in left_out:
             self.notes.append(
                 f"{after!r} reads {name!r}, but does not get it from task {before!r}, which runs after it: "
                 f"that would close a cycle. Rename one of the two if it is something else."
@@ -203,7 +204,7 @@ class Plan:
                 f"does not run before {after!r}, so {made.name!r} is taken as it is, and not checked."
             )
 
-    def _bind(self, resolver: Resolver, taken: Mapping[str, dict[str, Upstream]]) -> None:
+    def _bind(self, resolver: Resolver, taken: Mapping[str, Mapping[str, Upstream]]) -> None:
         for name, task in self.tasks.items():
             if name in self.bindings:
                 continue

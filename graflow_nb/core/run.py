@@ -103,8 +103,8 @@ class Run:
     id : str
     records : dict of str to TaskRecord
         In stable order; tasks born in the run are added.
-    edges : list of (str, str)
-        What waited for what, as (before, after).
+    parents : dict of str to sequence of str
+        What each task waits for in this run.
     inferred : set of (str, str)
         Those of the edges that names made.
     notes : list of str
@@ -126,7 +126,7 @@ class Run:
         self.name = workflow.name
         self.id = uuid.uuid4().hex
         self.records = {task.name: TaskRecord(task) for task in tasks}
-        self.edges: list[tuple[str, str]] = []
+        self.parents: dict[str, Sequence[str]] = {}
         self.inferred: set[tuple[str, str]] = set()
         self.notes: list[str] = []
         self.stopped = ""
@@ -139,7 +139,12 @@ class Run:
         self.seconds: float | None = None
         self.begun = threading.Event()
         self._finished = threading.Event()
-        self.canceller: Callable[[str | None], None] = lambda _: None
+        self.canceller: Callable[[str | None], None] = _nothing
+
+    @property
+    def edges(self) -> list[tuple[str, str]]:
+        """What waited for what, as (before, after)."""
+        return [(before, after) for after, befores in list(self.parents.items()) for before in befores]
 
     @property
     def statuses(self) -> dict[str, Status]:
@@ -230,6 +235,7 @@ class Run:
     def finish(self) -> None:
         """Close the run: what finished is each task's last result from now on."""
         self.seconds = time.perf_counter() - self.started
+        self.canceller = _nothing  # which holds on to the whole engine of the run
         if self.is_trial:
             self._finished.set()
             return
@@ -252,3 +258,7 @@ class Run:
         lines = [f"<Run of {self.name!r}: {self.summary()}>"]
         lines += [f"  {name}: {describe(error)}" for name, error in self.errors.items()]
         return "\n".join(lines + [f"  {note}" for note in self.notes])
+
+
+def _nothing(_: str | None) -> None:
+    """Cancel nothing: the run is over, or has not begun."""

@@ -1,7 +1,6 @@
 """A run: the scheduler's state, the calls that are out, and what their outcomes mean.
 
-One thread drives it (see `graflow_nb.core.drive`) and owns all of this; workers only return outcomes. So
-there are no locks.
+One thread at a time drives it (see `graflow_nb.core.drive`) and owns all of this. So there are no locks.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from graflow_nb.core.context import TaskContext
 from graflow_nb.core.errors import MissingArgumentError, TaskCancelled, TaskDefinitionError, describe
 from graflow_nb.core.events import RunFinished, RunStarted, TaskAdded, TaskFinished, TaskStarted
 from graflow_nb.core.graph import TaskGraph
+from graflow_nb.core.iterators import torn
 from graflow_nb.core.place import Place
 from graflow_nb.core.plan import Plan
 from graflow_nb.core.run import TaskRecord
@@ -27,7 +27,7 @@ from graflow_nb.core.status import Status
 from graflow_nb.core.stopping import Stopping
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from graflow_nb.core.arguments import Source
     from graflow_nb.core.backend import Backend
@@ -68,8 +68,11 @@ class Runner(Stopping):
         self._bindings: dict[str, Binding | Missing] = {**plan.bindings, **plan.missing}
         self._made: dict[str, Produced] = dict(given)
         names = [name for name in plan.tasks if name in run.records]
-        parents = {n: [b for b in plan.parents[n] if b in run.records] for n in names}
-        run.edges = [(before, after) for after in names for before in parents[after]]
+        parents = run.parents
+        if len(names) == len(plan.tasks):
+            parents.update(plan.parents)
+        else:
+            parents.update({n: [b for b in plan.parents[n] if b in run.records] for n in names})
         run.inferred = set(plan.inferred)
         run.is_captured = bool(settings.around)
         self._scheduler = Scheduler(parents)
@@ -98,7 +101,7 @@ class Runner(Stopping):
         self.run.begun.set()
         self._advance()
 
-    def handle(self, *outcomes: Outcome) -> None:
+    def handle(self, outcomes: Iterable[Outcome]) -> None:
         """Take outcomes that came back, and hand out what they made ready."""
         for outcome in outcomes:
             place = self._running.pop(outcome.name, None)
@@ -127,7 +130,7 @@ class Runner(Stopping):
             for place in self._places.values():
                 while place.queue and place.has_room and not self._stopped:
                     name = place.queue.popleft()
-                    if self._reopens(name):
+                    if self._reuse is not None and self._reopens(name):
                         went_on = True
                     else:
                         self._submit(name, place)
@@ -136,7 +139,9 @@ class Runner(Stopping):
 
     def _decide_all(self) -> bool:
         """Decide on everything that is ready; return whether that made other tasks ready."""
-        self._undecided = dict.fromkeys(self._scheduler.get_ready())
+        if not (ready := self._scheduler.get_ready()):
+            return False
+        self._undecided = dict.fromkeys(ready)
         went_on = False
         while self._undecided:
             name = next(iter(self._undecided))
@@ -167,7 +172,7 @@ class Runner(Stopping):
     def _reopens(self, name: str) -> bool:
         """Let a task that must run wait until what it reads is made again; return whether that is needed."""
         binding = self._bindings[name]
-        lost = self._lost(name, binding) if self._reuse is not None and isinstance(binding, Binding) else {}
+        lost = self._lost(name, binding) if isinstance(binding, Binding) else {}
         if lost:
             self._make_again(lost, name)
         return bool(lost)
@@ -238,7 +243,11 @@ class Runner(Stopping):
         if isinstance(binding, Missing):  # only for a task that was born in the run
             raise MissingArgumentError(binding.message)
         context = TaskContext(task.name, self.run.id, self._cancelled, self.run.records, self._settings.seed)
-        args = [self._value(source, context) for _, source in binding.positional]
+        made = self._made
+        args = [
+            made[source.task].get(source.variable) if type(source) is Upstream else self._value(source, context)
+            for _, source in binding.positional
+        ]
         kwargs = {name: self._value(source, context) for name, source in binding.keyword}
         fn = task.fn
         if self._settings.scope is not None:
@@ -269,7 +278,7 @@ class Runner(Stopping):
         record.started = outcome.started - self.run.started
         record.seconds = outcome.ended - outcome.started
         record.outputs, record.worker = outcome.outputs, outcome.worker
-        if outcome.error is None and (message := self._torn(outcome)):
+        if outcome.error is None and (message := torn(outcome, self._bindings, self.run.records)):
             outcome.error = TaskDefinitionError(message)
         if self._reuse is not None:
             kept = self._reuse.record(outcome, self._keys.get(outcome.name), self._made)
@@ -288,26 +297,6 @@ class Runner(Stopping):
             self._fail(record, outcome.error)
         if kept.again and not self._stopped:
             self._make_again(kept.again)
-
-    def _torn(self, outcome: Outcome) -> str:
-        """Return what is wrong if several tasks would take the items of one iterator."""
-        values: list[tuple[str | None, Any]] = [(None, outcome.value), *outcome.variables.items()]
-        for _, value in values:
-            if hasattr(type(value), "__next__"):
-                wanted = {Upstream(outcome.name, variable) for variable, other in values if other is value}
-                readers = [
-                    name
-                    for name, binding in self._bindings.items()
-                    if name in self.run.records and isinstance(binding, Binding)
-                    if any(not wanted.isdisjoint(upstreams(source)) for _, source in binding.sources())
-                ]
-                if len(readers) > 1:
-                    return (
-                        f"task {outcome.name!r} made a one-shot iterator ({type(value).__name__}), and "
-                        f"{' and '.join(map(repr, readers))} read it: each item would go to one of them only. "
-                        f"Return a list."
-                    )
-        return ""
 
     def _succeed(self, record: TaskRecord, produced: Produced, status: Status) -> None:
         name = record.task.name
@@ -343,7 +332,9 @@ class Runner(Stopping):
         plan = Plan(pair, self._settings.scope)
         self._bindings[task.name] = plan.bindings.get(task.name) or plan.missing[task.name]
         self.run.records[task.name] = TaskRecord(task)
-        self.run.edges += [(parent.name, task.name), *((task.name, child) for child in after)]
+        parents = self.run.parents
+        parents[task.name] = [parent.name]
+        parents |= {child: [*parents[child], task.name] for child in after}
         self._scheduler.add(task.name, [parent.name], after)
         self._tell(TaskAdded(self.run, task.name))
 
