@@ -412,6 +412,17 @@ class TestParameters:
         assert nb["twice"].result == 14
         assert words(widget) == {"rate": "succeeded", "twice": "succeeded", "apart": "cached"}
 
+    def test_a_second_change_does_not_wait_for_what_the_first_one_started(self, with_param):
+        nb, widget = with_param
+        nb("import threading\nreached, go_on = threading.Event(), threading.Event()")
+        nb("%%task slow\nwhile rate == 5 and not go_on.wait(0.01):\n    reached.set()\nrate", cell="slow")
+        widget.auto = True
+        press(widget, "param", name="rate", value=5)
+        assert nb.ns["reached"].wait(PATIENCE)
+        press(widget, "param", name="rate", value=6)
+        seen(widget, lambda: words(widget).get("slow") == "succeeded" and not widget.run["active"])
+        assert nb["slow"].result == 6
+
     def test_a_value_of_another_kind_is_refused(self, with_param):
         nb, widget = with_param
         messages, _ = said(widget)
