@@ -15,7 +15,7 @@ apt = { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && echo "Installin
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: demo test lab lint bench traps fuzz help clean chromium
+.PHONY: demo test lab lint bench traps screenshots fuzz help clean chromium
 
 demo: $(VENV)/.demo ## Run the first tutorial here in the terminal, and write its HTML report
 	@mkdir -p reports
@@ -38,11 +38,14 @@ bench: $(BENCH)/.peers ## Compare with the peers, side by side, in a venv of the
 traps: $(BENCH)/.peers ## Ask us and the peers: is a result ever wrong after a change? (ARGS="--short --peers joblib")
 	@$(BENCH)/bin/python benchmarks/trap_table.py $(ARGS)
 
+screenshots: $(VENV)/.test chromium ## Take the README's pictures of the widget anew
+	@$(BIN)/python notebooks/screenshots.py
+
 fuzz: $(VENV)/.test ## Edit notebooks at random for an hour: is a run ever wrong, or for nothing? (TIMES=1: as make test)
 	@FUZZ=$(or $(TIMES),30) $(BIN)/python -m pytest --timeout 0 tests/test_stateful.py tests/test_stateful_notebook.py $(ARGS)
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 clean: ## Remove what these commands made
 	@rm -rf $(VENV) $(BENCH) build dist reports .pytest_cache .mypy_cache .ruff_cache .hypothesis .graflow_nb notebooks/.graflow_nb

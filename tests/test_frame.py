@@ -98,7 +98,7 @@ def test_shell_commands_are_read_as_a_person_reads_them():
 
 def test_make_has_every_command_that_is_promised():
     makefile = (ROOT / "Makefile").read_text("utf-8")
-    promised = {"demo", "test", "lab", "lint", "bench", "traps", "fuzz", "help", "clean"}
+    promised = {"demo", "test", "lab", "lint", "bench", "traps", "screenshots", "fuzz", "help", "clean"}
     assert set(re.findall(r"^([a-z]+):.*## \w", makefile, re.MULTILINE)) == promised
 
 

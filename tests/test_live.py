@@ -296,6 +296,33 @@ def test_the_cell_of_a_task_is_told(flow):
     assert messages == [{"goto": "c1"}]
 
 
+def test_a_widget_that_cannot_be_shown_costs_nobody_the_picture(flow, monkeypatch, caplog):
+    def fail(*_):
+        raise RuntimeError("no comms today")
+
+    monkeypatch.setattr("graflow_nb.notebook.live.Board", fail)
+    for cell in ("load >> fit", "%flow run"):
+        flow(cell, cell=cell)
+        assert any("data:image/svg+xml" in d["data"].get("text/html", "") for d in flow.displays)
+        assert "graflow-static" not in str(flow.displays)
+    assert "cannot be shown" in caplog.text
+    assert "succeeded" in flow.displays[-1]["data"]["text/plain"]
+
+
+def test_a_run_that_a_button_starts_reloads_edited_modules(flow):
+    class AutoreloadMagics:
+        def pre_run_cell(self, info):
+            self.called_with = info
+
+    magics = AutoreloadMagics()
+    widget = show(flow)
+    flow.shell.events.callbacks["pre_run_cell"].append(magics.pre_run_cell)
+    press(widget, "run")
+    seen(widget, lambda: widget.run["id"] and not widget.run["active"])
+    flow.shell.events.callbacks["pre_run_cell"].remove(magics.pre_run_cell)
+    assert magics.called_with is None
+
+
 def test_the_timeline_comes_when_it_is_asked_for(flow):
     flow("%flow run", cell="run")
     widget = widgets(flow)[-1]
@@ -361,6 +388,13 @@ class TestParameters:
         share = widget.params[1]
         assert (share["min"], share["max"], share["step"], share["default"]) == (0, 1, 0.1, 0.5)
 
+    def test_the_code_of_a_parameter_is_its_value(self, with_param):
+        _, widget = with_param
+        widget.selected = index(widget, "rate")
+        seen(widget, lambda: widget.pane.get("index") == widget.selected)
+        assert "given" not in widget.pane["code"]
+        assert ">4<" in widget.pane["code"]
+
     def test_a_change_marks_what_reads_it_and_runs_nothing(self, with_param):
         nb, widget = with_param
         run = nb.last_run
@@ -377,6 +411,17 @@ class TestParameters:
         seen(widget, lambda: widget.run["id"] != before and not widget.run["active"])
         assert nb["twice"].result == 14
         assert words(widget) == {"rate": "succeeded", "twice": "succeeded", "apart": "cached"}
+
+    def test_a_second_change_does_not_wait_for_what_the_first_one_started(self, with_param):
+        nb, widget = with_param
+        nb("import threading\nreached, go_on = threading.Event(), threading.Event()")
+        nb("%%task slow\nwhile rate == 5 and not go_on.wait(0.01):\n    reached.set()\nrate", cell="slow")
+        widget.auto = True
+        press(widget, "param", name="rate", value=5)
+        assert nb.ns["reached"].wait(PATIENCE)
+        press(widget, "param", name="rate", value=6)
+        seen(widget, lambda: words(widget).get("slow") == "succeeded" and not widget.run["active"])
+        assert nb["slow"].result == 6
 
     def test_a_value_of_another_kind_is_refused(self, with_param):
         nb, widget = with_param

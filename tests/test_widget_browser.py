@@ -51,6 +51,8 @@ def folder(tmp_path_factory):
         write(folder, f"{name}.ipynb", CELLS)
     odd = f"from graflow_nb import Task\nTask({ODD!r}, lambda: {ODD!r})\n%flow run"
     write(folder, "odd.ipynb", ("%load_ext graflow_nb", odd))
+    failing = ("%load_ext graflow_nb", "%%task bad\nx = 0\n1 / x", "%%task after\nbad", "%flow run")
+    write(folder, "failing.ipynb", failing)
     return folder
 
 
@@ -299,6 +301,33 @@ def test_after_a_restart_the_picture_is_there(open_notebook):
     notebook.page.locator("#jp-main-statusbar", has_text="| Idle").wait_for()
     notebook.run_all()
     Widget(cell)
+
+
+def test_moving_a_slider_with_auto_on_runs_only_what_depends_on_it(open_notebook):
+    notebook = open_notebook("second")
+    notebook.run_all()
+    notebook.cell("switch = ").write("switch = [False]")
+    notebook.run_all()
+    live = Widget(notebook.cell("load >>"))
+    live.press("Run")
+    live.becomes("last", "succeeded")
+    live.element.get_by_text("Auto", exact=True).click()
+    live.element.locator("input[type=range]").focus()
+    notebook.page.keyboard.press("ArrowRight")
+    live.becomes("clean", "cached")
+    live.becomes("model", "succeeded")
+    assert live.label("slow").startswith("slow, cached")
+    live.shoot("auto")
+
+
+def test_what_failed_is_open_when_the_run_ends(open_notebook):
+    notebook = open_notebook("failing")
+    notebook.run_all()
+    live = Widget(notebook.cell("%flow run"))
+    live.becomes("bad", "failed")
+    live.becomes("after", "skipped")
+    live.element.locator(".gf-outputs", has_text="ZeroDivisionError").wait_for()
+    live.shoot("failed")
 
 
 @pytest.fixture(scope="module")

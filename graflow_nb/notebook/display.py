@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 import time
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from graflow_nb.notebook.live import Live
     from graflow_nb.views.model import FlowView
 
+_log = logging.getLogger("graflow_nb")
 INTERVAL = 0.25
 """Seconds between two live pictures; each also costs at most a tenth of the time."""
 SELDOM = 2.0
@@ -64,10 +66,9 @@ class RunDisplay:
         """Show a live widget if that is possible; return whether there is one."""
         if STARTED_BY.get() is not None:
             return True
-        if not is_live(self._shell):
-            return False
-        show_widget(self._shell, self._live, run.workflow, f"graflow-{run.id}")
-        return True
+        return is_live(self._shell) and (
+            show_widget(self._shell, self._live, run.workflow, f"graflow-{run.id}") is not None
+        )
 
 
 def show_widget(
@@ -77,13 +78,20 @@ def show_widget(
     display_id: str,
     plan: Plan | None = None,
     stale: Collection[str] = (),
-) -> bool:
-    """Show a live widget for a flow in the cell that runs, unless it has one; return whether it is new."""
-    widget, is_new = live.open(flow, plan, stale)
-    if is_new:
-        widget.display_id = display_id
-        data, metadata = widget._repr_mimebundle_() or ({}, {})
-        shell.display_pub.publish(data, metadata)
+) -> bool | None:
+    """Show a live widget for a flow in the cell that runs, unless it has one; return whether it is new.
+
+    None: that failed, and there has to be a picture instead. It is logged, and never costs a run.
+    """
+    try:
+        widget, is_new = live.open(flow, plan, stale)
+        if is_new:
+            widget.display_id = display_id
+            data, metadata = widget._repr_mimebundle_() or ({}, {})
+            shell.display_pub.publish(data, metadata)
+    except Exception:
+        _log.exception("the live widget of %r cannot be shown", flow.name)
+        return None
     return is_new
 
 

@@ -71,9 +71,10 @@ def show_flow(shell: InteractiveShell, live: Live, flow: WorkflowContext) -> Non
     plan = flow.plan()
     stale = flow.stale(plan)
     display_id = f"graflow-{uuid4().hex}"
-    has_widget = is_live(shell)
-    if has_widget and not show_widget(shell, live, flow, display_id, plan, stale):
+    is_new = show_widget(shell, live, flow, display_id, plan, stale) if is_live(shell) else None
+    if is_new is False:  # the cell shows the flow already
         return
+    has_widget = bool(is_new)
     bundle = _picture(flow_view(flow.name, plan, stale), plan.notes)
     if has_widget:
         bundle["text/html"] = static_html(bundle["text/html"])

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from graflow_nb.core.arguments import Constant, Gathered, Upstream, upstreams
+from graflow_nb.core.param import Param
+from graflow_nb.incremental.code.parts import short
 from graflow_nb.notebook.answers import last_parts, now_parts, parts_html
 from graflow_nb.views.code import code_html
 from graflow_nb.views.outputs import bounded
@@ -69,7 +71,9 @@ def why_html_of(flow: WorkflowContext, task: Task, *, is_idle: bool) -> str:
 
 
 def code_of(task: Task) -> str:
-    """Return a task's code as HTML."""
+    """Return a task's code as HTML; of a parameter its value."""
+    if isinstance(task, Param):
+        return code_html(f"{task.name} = {short(task.value)}")
     return code_html(bounded(source_of(task), MOST_TEXT, ""))
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from IPython.core.interactiveshell import InteractiveShell
 
+    from graflow_nb.core.run import Run
     from graflow_nb.core.task import Task
     from graflow_nb.notebook.board import Board
     from graflow_nb.notebook.widget import FlowWidget
@@ -34,6 +35,7 @@ class Steering:
         self._starting = threading.Lock()
         self._tried: Any = None
         self._is_wanted = False
+        self._by_itself: Run | None = None  # the run that "auto" started
 
     def take(self, widget: FlowWidget, message: Any) -> None:
         """Take a message of the front end; never raises, and is quick."""
@@ -51,24 +53,49 @@ class Steering:
             raise GraflowError("that task is not there any more")
         act(widget, task, message)
 
-    def start(self, widget: FlowWidget | None, *targets: Task, **options: Any) -> None:
-        """Start a run in the background."""
+    def start(self, widget: FlowWidget, *targets: Task, **options: Any) -> None:
+        """Start a run in the background, as somebody asked for."""
+        self._apart(widget, lambda: self._start(targets, options))
+
+    def start_stale(self) -> None:
+        """Run what is out of date; if a run goes on, after it, and one that was started here is not waited for."""
+        if self._board.stale:
+            self._apart(next(iter(self._board.widgets), None), self._start_by_itself)
+
+    def _apart(self, widget: FlowWidget | None, do: Callable[[], Any]) -> None:
+        """Do something on a thread of its own; what fails is said."""
 
         def work() -> None:
-            STARTED_BY.set(widget or next(iter(self._board.widgets), None))
-            self._guarded(lambda: self._start(targets, options))
+            STARTED_BY.set(widget)
+            self._guarded(do)
 
         threading.Thread(target=work, name="graflow-start", daemon=True).start()
 
-    def start_stale(self) -> None:
-        """Run what is out of date, unless just that was tried already; while a run goes on, after it."""
-        board = self._board
-        if board.session.run_of(board.flow):
-            self._is_wanted = True
-            return
-        self._is_wanted = False
-        if board.stale:
-            self.start(None)
+    def _start(self, targets: tuple[Task, ...], options: dict[str, Any]) -> None:
+        with self._starting:
+            if self._going() is not None:
+                raise GraflowError(_BUSY)
+            self._run_now(*targets, **options)
+
+    def _start_by_itself(self) -> None:
+        while True:
+            with self._starting:
+                going = self._going()
+                self._is_wanted = going is not None
+                if going is None:
+                    self._by_itself = self._run_now()
+                    return
+                if going is self._by_itself:
+                    going.cancel()
+            if self._going() is not None:  # its end will start this; if it has just ended, nobody else does
+                return
+
+    def _run_now(self, *targets: Task, **options: Any) -> Run:
+        autoreload(self._board.session.shell)
+        return self._board.flow.run(*targets, background=True, **options)
+
+    def _going(self) -> Run | None:
+        return self._board.session.run_of(self._board.flow)
 
     def changed(self) -> None:
         """Say that a cell has run: with "auto" on, what it made out of date runs."""
@@ -81,6 +108,7 @@ class Steering:
     def finished(self) -> None:
         """Say that a run has ended: what is still out of date now was tried."""
         if self._is_wanted:
+            self._is_wanted = False
             self.start_stale()
         elif self._board.session.is_idle:
             self._guarded(self._note)
@@ -91,14 +119,6 @@ class Steering:
     def _signature(self) -> Any:
         stale = self._board.flow.stale(self._board.plan) if self._board.auto else {}
         return sorted((name, *map(str, reasons)) for name, reasons in stale.items())
-
-    def _start(self, targets: tuple[Task, ...], options: dict[str, Any]) -> None:
-        board = self._board
-        with self._starting:
-            if board.session.run_of(board.flow):
-                raise GraflowError(_BUSY)
-            autoreload(board.session.shell)
-            board.flow.run(*targets, background=True, **options)
 
     def _guarded(self, do: Callable[[], None]) -> None:
         try:
