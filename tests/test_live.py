@@ -300,7 +300,7 @@ def test_a_widget_that_cannot_be_shown_costs_nobody_the_picture(flow, monkeypatc
     def fail(*_):
         raise RuntimeError("no comms today")
 
-    monkeypatch.setattr("graflow_nb.notebook.live.Board", fail)
+    monkeypatch.setattr("graflow_nb.notebook.board.Board", fail)
     for cell in ("load >> fit", "%flow run"):
         flow(cell, cell=cell)
         assert any("data:image/svg+xml" in d["data"].get("text/html", "") for d in flow.displays)

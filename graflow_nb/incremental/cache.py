@@ -16,11 +16,8 @@ from graflow_nb.incremental.explain import Reason, differences
 from graflow_nb.incremental.fingerprint import fingerprint
 from graflow_nb.incremental.key import Key, key_of, remembered
 from graflow_nb.incremental.prints import is_identity, is_intact, stands_for_run
-from graflow_nb.incremental.reuse import Reuse
 from graflow_nb.incremental.staleness import outdated, stale_input
 from graflow_nb.incremental.store.store import Kept, Store
-from graflow_nb.incremental.trace.recorder import broken
-from graflow_nb.incremental.trace.renewal import renewed
 from graflow_nb.incremental.trace.secret import set_digest_key
 
 if TYPE_CHECKING:
@@ -32,6 +29,7 @@ if TYPE_CHECKING:
     from graflow_nb.core.task import Task
     from graflow_nb.incremental.entry import Entry, Used
     from graflow_nb.incremental.key import Remembered
+    from graflow_nb.incremental.reuse import Reuse
     from graflow_nb.incremental.verify import Verification
 
 FOLDER = ".graflow_nb"
@@ -93,6 +91,8 @@ class Cache:
 
     def begin(self, names: Collection[str], *, seed: int | None = None) -> Reuse:
         """Get ready for a run of these tasks."""
+        from graflow_nb.incremental.reuse import Reuse  # and all that looks at calls: not before the first
+
         return Reuse(self, names, seed)
 
     def look(self, task: Task, binding: Binding, inputs: Mapping[str, Produced], seed: int | None = None) -> Found:
@@ -175,6 +175,8 @@ class Cache:
             raise NoResultError(f"what {name!r} reads is out of date: run or accept {waits[0]!r} first")
         if past := outdated(plan.bindings[name].behind, made):
             raise stale_input(name, past)
+        from graflow_nb.incremental.trace.renewal import renewed
+
         found = self.look(plan.tasks[name], plan.bindings[name], made, seed)
         if found.kept is not None:
             return
@@ -296,6 +298,8 @@ class Cache:
         return reasons
 
     def _broken(self, entry: Entry, seed: int | None) -> Iterator[Reason]:
+        from graflow_nb.incremental.trace.recorder import broken
+
         for used in entry.trace:
             if used.kind == "seed" and used.digest != fingerprint(seed):
                 yield Reason("changed", "seed", used.name, used.shown, repr(seed))

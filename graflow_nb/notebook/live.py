@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from graflow_nb.core.errors import GraflowError
 from graflow_nb.core.events import Event, RunFinished, RunStarted
-from graflow_nb.notebook.board import Board
 from graflow_nb.notebook.sink import SINK
-from graflow_nb.notebook.steering import Steering
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -20,7 +18,9 @@ if TYPE_CHECKING:
 
     from graflow_nb.core.plan import Plan
     from graflow_nb.core.workflow import WorkflowContext
+    from graflow_nb.notebook.board import Board
     from graflow_nb.notebook.session import Session
+    from graflow_nb.notebook.steering import Steering
     from graflow_nb.notebook.widget import FlowWidget
 
 SETTING = "GRAFLOW_NB_WIDGET"
@@ -132,6 +132,9 @@ class Live:
         self, flow: WorkflowContext, plan: Plan | None = None, stale: Collection[str] = ()
     ) -> tuple[Board, Steering]:
         if flow not in self._boards:
+            from graflow_nb.notebook.board import Board
+            from graflow_nb.notebook.steering import Steering
+
             board = Board(self._session, flow, plan or flow.plan(), stale)
             board.auto = flow in self._auto
             board.run = self._session.run_of(flow) or board.run

@@ -22,7 +22,6 @@ from graflow_nb.notebook.display import replay
 from graflow_nb.notebook.errors import RunFailed, RunInterrupted, TaskSyntaxError
 from graflow_nb.notebook.traceback import own_traceback
 from graflow_nb.notebook.upkeep import Upkeep, assignments
-from graflow_nb.views.report import to_report
 from graflow_nb.views.snapshot import run_view
 
 if TYPE_CHECKING:
@@ -220,6 +219,8 @@ class FlowMagics(Upkeep, Magics):
         print(f"cancelling {len(going)} run(s)" if going else "no run is going on in the background")
 
     def _report(self, options: Namespace) -> None:
+        from graflow_nb.views.report import to_report
+
         flow = self._session.flow
         if flow.last_run is None:
             raise UsageError("%flow report: there is nothing to report before the first %flow run")

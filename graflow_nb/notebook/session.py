@@ -21,13 +21,12 @@ from graflow_nb.incremental.cache import Cache, open_cache
 from graflow_nb.notebook.capture import Capture
 from graflow_nb.notebook.derived import Derived
 from graflow_nb.notebook.display import RunDisplay
+from graflow_nb.notebook.history import History
 from graflow_nb.notebook.ledger import Ledger
 from graflow_nb.notebook.live import Live
 from graflow_nb.notebook.origins import Source
-from graflow_nb.notebook.pane import History
 from graflow_nb.notebook.scope import NotebookScope
 from graflow_nb.notebook.waiting import Waiting
-from graflow_nb.views.export import picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -209,7 +208,7 @@ class Session:
             LoopBackend,
             open_cache(flow.cache, lambda: self.cells_run),
             scope=self._scope,
-            picture=picture,
+            picture=_picture,
         )
         if scope.running.get() is None:  # else it is a task's own affair, and its outputs are the task's
             services.around = (self.capture,)
@@ -351,3 +350,9 @@ def _notebook_name() -> str:
     """Return the notebook's file name without its ending, if the server tells, else "notebook"."""
     path = os.environ.get("JPY_SESSION_NAME", "")
     return Path(path).stem if path.endswith(".ipynb") else "notebook"
+
+
+def _picture(*args: Any, **options: Any) -> Any:
+    from graflow_nb.views.export import picture
+
+    return picture(*args, **options)

@@ -11,7 +11,6 @@ from html import escape
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from graflow_nb.views.svg import data_uri
 from graflow_nb.views.text import clean, escaped
 
 if TYPE_CHECKING:
@@ -134,6 +133,8 @@ def _html(value: str, _metadata: Mapping[str, Any]) -> str:
 
 
 def _svg(value: str, metadata: Mapping[str, Any]) -> str:
+    from graflow_nb.views.svg import data_uri
+
     return _img(data_uri(clean(value)), metadata)
 
 

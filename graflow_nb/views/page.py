@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from graflow_nb.core.status import Status
 from graflow_nb.views.outputs import LIMIT, outputs_html
-from graflow_nb.views.svg import data_uri, place, tint, to_svg
 from graflow_nb.views.text import badge, details, escaped, human_seconds, in_order, summary, tally
 
 if TYPE_CHECKING:
@@ -82,6 +81,8 @@ def progress(view: FlowView) -> str:
 
 def chip_html(look: Badge, label: str) -> str:
     """Show a few words in a status's colour, on a pale background of their own."""
+    from graflow_nb.views.svg import tint  # drawing is imported with the first drawing
+
     colours = f"color:{look.colour};background-color:{tint(look.colour, 0.12)}"
     return f'<span style="{CHIP};{colours}">{label}</span>'
 
@@ -93,6 +94,8 @@ def chips_html(view: FlowView) -> str:
 
 def narrowest(view: FlowView, direction: Direction) -> int:
     """Give the width in pixels below which the picture of a flow could not be read."""
+    from graflow_nb.views.svg import place
+
     return round(place(view, direction).width * SMALLEST)
 
 
@@ -107,6 +110,8 @@ def _name(view: FlowView) -> str:
 
 def _picture(view: FlowView, direction: Direction) -> str:
     """Show the picture as an image, since an inline SVG is taken out of notebooks that are not trusted."""
+    from graflow_nb.views.svg import data_uri, to_svg
+
     if not view.nodes:
         return ""
     return (
