@@ -806,3 +806,27 @@ class TestRememberedKeys:
         anew = [cache.look(plan.tasks[name], plan.bindings[name], made) for name in ("first", "second", "b")]
         assert [each[:2] for each in known] == [each[:2] for each in anew]
         assert all(one.key is not other.key for one, other in zip(known, anew, strict=True))
+
+    def test_what_a_task_changes_counts_for_the_tasks_after_it_that_share_code(self):
+        space = {"RATE": 1}
+        exec("def rate(*befores): return RATE", space)
+        with workflow("f") as flow:
+            first, last = Task("first", space["rate"]), Task("last", space["rate"])
+            first >> Task("between", lambda _: space.update(RATE=2), cache=False) >> last
+        for _ in range(4):
+            space["RATE"] = 1
+            run = flow.run()
+            assert (run.results["first"], run.results["last"]) == (1, 2)
+        assert str(run.statuses["first"]) == str(run.statuses["last"]) == "cached"
+
+    def test_what_changes_between_two_looks_counts_for_all_that_share_code(self):
+        space = {"RATE": 1}
+        exec("def rate(): return RATE", space)
+        with workflow("f") as flow:
+            names = [Task(name, space["rate"]).name for name in "abc"]
+        for _ in range(3):
+            flow.run()
+        space["RATE"] = 2
+        assert {str(flow.why(name)[0]) for name in names} == {"variable 'RATE' changed: 1 → 2"}
+        assert {str(status) for status in flow.run().statuses.values()} == {"succeeded"}
+        assert {str(status) for status in flow.run().statuses.values()} == {"cached"}

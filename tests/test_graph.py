@@ -188,3 +188,13 @@ def test_the_order_is_that_of_writing(names):
         chain(*reversed(tasks))
     assert list(flow.graph.nodes) == list(names)
     assert [after for _, after in flow.graph.edges] == list(names[:-1])
+
+
+def test_what_came_back_may_close_a_cycle_and_need_not():
+    graph, tasks = graph_of("ab", "bc")
+    graph.add(graph.remove("b"))
+    assert not graph.may_be_cyclic
+    b = graph.remove("b")
+    graph.wire([tasks["c"]], [tasks["a"]])
+    graph.add(b)
+    assert graph.may_be_cyclic

@@ -5,11 +5,14 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import time
 import types
+from pathlib import Path
 
 import pytest
 from reading import digests, parts, space
 
+from graflow_nb.incremental.code import modules
 from graflow_nb.incremental.code.libraries import is_library
 from graflow_nb.incremental.code.modules import outdated_modules
 from graflow_nb.incremental.code.reads import function_reads
@@ -379,3 +382,16 @@ def test_a_module_through_helpers_classes_and_values_is_known(project):
 
 def test_no_module_is_outdated_that_has_no_file():
     assert outdated_modules(["__main__", "json", "never_loaded", "sys"]) == []
+
+
+def test_a_look_counts_for_the_calls_that_had_ended_by_then(project, monkeypatch):
+    helpers = project("own_helpers", "def f(): return 1")
+    modules.note(helpers)
+    looked = []
+    monkeypatch.setattr(modules, "_stat", lambda file, stat=modules._stat: looked.append(file) or stat(file))
+    looks, before = modules.Looks(), time.perf_counter()
+    assert looks.outdated(["own_helpers"], before) == looks.outdated(["own_helpers"], before) == []
+    assert len(looked) == 1
+    Path(helpers.__file__).write_text("def f(): return 2  # another size")
+    for _ in range(2):
+        assert looks.outdated(["own_helpers"], time.perf_counter()) == [("own_helpers", helpers.__file__)]

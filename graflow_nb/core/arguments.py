@@ -235,17 +235,17 @@ class Resolver:
     def _by_name(  # noqa: PLR0911 - a rule a line, the first that applies wins
         self, task: Task, parameter: Parameter, taken: Mapping[str, Upstream], *, is_first: bool
     ) -> Source | None:
-        name = parameter.name
-        if is_first and task.options.inject_context:
+        name, options = parameter.name, task.options
+        if is_first and options.inject_context:
             return Injected()
-        if name in task.options.bound:
+        if name in options.bound:
             is_given = isinstance(task, Param) and task.name in self._given
-            return Constant(self._given[task.name] if is_given else task.options.bound[name])
+            return Constant(self._given[task.name] if is_given else options.bound[name])
         if name in self._given and name not in self._names.tasks:
             return Constant(self._given[name])
         if name in taken:
             return taken[name]
-        if parameter.is_required or parameter.kind is _VAR_POSITIONAL:
+        if parameter.default is _EMPTY:
             return None
         source = self._names.find(name, task.name)
         if source is not None:
@@ -317,6 +317,7 @@ class Resolver:
         )
 
 
+_EMPTY = inspect.Parameter.empty
 _KEYWORD_ONLY = inspect.Parameter.KEYWORD_ONLY
 _VAR_POSITIONAL = inspect.Parameter.VAR_POSITIONAL
 

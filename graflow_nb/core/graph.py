@@ -64,7 +64,7 @@ class TaskGraph:
         self._joins: dict[str, dict[tuple[str, ...], None]] = {}
         self._successors: dict[str, dict[str, None]] = {}
         self._removed: set[str] = set()
-        self._came_back = False
+        self._may_be_cyclic = False
 
     @property
     def nodes(self) -> Mapping[str, Task]:
@@ -88,8 +88,8 @@ class TaskGraph:
 
     @property
     def may_be_cyclic(self) -> bool:
-        """Whether a task came back, with what was wired to it before: nobody looked for cycles then."""
-        return self._came_back
+        """Whether a task came back that closed a cycle, with what was wired to it before."""
+        return self._may_be_cyclic
 
     def __contains__(self, name: object) -> bool:
         return name in self._tasks
@@ -140,8 +140,9 @@ class TaskGraph:
             task.record = present.record  # its last result, until it runs again
         self.version += 1
         self._tasks[task.name] = task
-        self._came_back |= task.name in self._removed
-        self._removed.discard(task.name)
+        if task.name in self._removed:
+            self._removed.discard(task.name)
+            self._may_be_cyclic |= self._way(task.name, task.name) is not None
         if self.journal is not None:
             self.journal.task_added(self, task.name, is_new=True)
 
@@ -216,8 +217,10 @@ class TaskGraph:
 
     def path(self, start: str, end: str) -> list[str] | None:
         """Return the names on a way from `start` to `end` along the edges, or None."""
-        if start == end:
-            return [start]
+        return [start] if start == end else self._way(start, end)
+
+    def _way(self, start: str, end: str) -> list[str] | None:
+        """Return the same, of one edge at least: from a task to itself it is a cycle."""
         # Most edges are written to a task that has no successors yet, or from one that has no
         # predecessors yet: then there is no way, and nothing to search.
         if not self._successors.get(start) or not self._joins.get(end):

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from graflow_nb.core.workflow import WorkflowContext
 
 
+_WAITING = Status.WAITING  # Python 3.11 takes ten times as long to look it up in its enum
+
+
 class TaskRecord:
     """What became of one task in one run.
 
@@ -54,7 +57,7 @@ class TaskRecord:
 
     def __init__(self, task: Task) -> None:
         self.task = task
-        self.status = Status.WAITING
+        self.status = _WAITING
         self.produced: Produced | None = None
         self.error: BaseException | None = None
         self.outputs: Sequence[dict[str, Any]] = ()

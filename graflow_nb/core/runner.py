@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("graflow_nb")
 
+# Python 3.11 takes ten times as long to look a member up in its enum.
+_READY, _RUNNING, _SUCCEEDED, _CACHED = Status.READY, Status.RUNNING, Status.SUCCEEDED, Status.CACHED
+
 
 class Runner(Stopping):
     """The state machine of one run: `start`, then `handle` each outcome while `is_active`, then `finish`.
@@ -163,9 +166,9 @@ class Runner(Stopping):
             record.reasons, self._keys[name] = decision.reasons, decision.key
             if decision.produced is not None:
                 record.outputs, record.seconds = decision.outputs, decision.seconds
-                self._succeed(record, decision.produced, Status.CACHED)
+                self._succeed(record, decision.produced, _CACHED)
                 return True
-        record.status, record.ready = Status.READY, self.run.elapsed()
+        record.status, record.ready = _READY, self.run.elapsed()
         self._places[_place(record.task)].queue.append(name)
         return False
 
@@ -223,7 +226,7 @@ class Runner(Stopping):
             return
         self._steps += 1
         record = self.run.records[name]
-        record.status, record.started = Status.RUNNING, self.run.elapsed()
+        record.status, record.started = _RUNNING, self.run.elapsed()
         self._running[name] = place
         place.out += 1
         if self._settings.listeners:
@@ -288,7 +291,7 @@ class Runner(Stopping):
         if outcome.error is None:
             if outcome.next_tasks:
                 self._born(outcome)
-            self._succeed(record, kept.produced, Status.SUCCEEDED)
+            self._succeed(record, kept.produced, _SUCCEEDED)
         elif isinstance(outcome.error, TaskCancelled) and self.is_cancelled:
             self._end(record, Status.CANCELLED, "cancelled while it ran")
         elif isinstance(outcome.error, TaskCancelled) and outcome.name in self._stopped_tasks:

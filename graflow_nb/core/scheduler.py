@@ -35,14 +35,20 @@ class Scheduler:
     """
 
     def __init__(self, parents: Mapping[str, Iterable[str]]) -> None:
-        self._rank: dict[str, int] = {}
-        self._names: list[str] = []
+        self._names = list(parents)
+        self._rank = {name: rank for rank, name in enumerate(self._names)}
+        self._open = set(self._names)
+        self._children: dict[str, list[str]] = {name: [] for name in self._names}
         self._waiting: dict[str, int] = {}  # for how many
-        self._children: dict[str, list[str]] = {name: [] for name in parents}
-        self._ready: list[int] = []
-        self._open: set[str] = set()
-        for name, before in parents.items():
-            self.add(name, before)
+        self._ready: list[int] = []  # sorted, and so a heap
+        for rank, (name, several) in enumerate(parents.items()):
+            befores = dict.fromkeys(several)
+            for before in befores:
+                self._children.setdefault(before, []).append(name)
+            if befores:
+                self._waiting[name] = len(befores)
+            else:
+                self._ready.append(rank)
 
     def add(self, name: str, parents: Iterable[str] = (), children: Iterable[str] = ()) -> None:
         """Add a task: it waits for those of `parents` that are not done; waiting `children` wait for it."""

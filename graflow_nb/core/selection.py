@@ -28,8 +28,11 @@ def needed_for(plan: Plan, workflow: str, targets: Sequence[str]) -> list[str]:
     if not chosen:
         unwired = f" (unwired: {', '.join(plan.unwired)})" if plan.unwired else ""
         raise EmptyWorkflowError(f"workflow {workflow!r} has no task to run{unwired}")
-    everything = {*chosen, *plan.ancestors(chosen)}
-    names = [name for name in plan.tasks if name in everything]
+    if len(chosen) == len(plan.tasks) and not targets:
+        names = list(plan.tasks)
+    else:
+        everything = {*chosen, *plan.ancestors(chosen)}
+        names = [name for name in plan.tasks if name in everything]
     plan.check(names)
     return names
 

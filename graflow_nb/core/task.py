@@ -268,16 +268,12 @@ def parameters_of(fn: Callable[..., Any]) -> tuple[Parameter, ...]:
     >>> [p.name for p in parameters_of(lambda a, *, b=1: None)]
     ['a', 'b']
     """
-    if type(fn) is FunctionType and not fn.__kwdefaults__ and "__wrapped__" not in fn.__dict__:
+    if type(fn) is FunctionType and "__wrapped__" not in fn.__dict__:
         code = fn.__code__
-        if (
-            not code.co_kwonlyargcount
-            and not code.co_posonlyargcount
-            and not code.co_flags & inspect.CO_VARKEYWORDS
-        ):
-            count = code.co_argcount
-            plain = _plain_parameters(code.co_varnames[:count], fn.__defaults__ or ())
-            return (*plain, _rest(code.co_varnames[count])) if code.co_flags & inspect.CO_VARARGS else plain
+        flags, count = code.co_flags, code.co_argcount
+        if not (code.co_kwonlyargcount or code.co_posonlyargcount or flags & inspect.CO_VARKEYWORDS):
+            plain = _plain_parameters(code.co_varnames[:count], fn.__defaults__ or ()) if count else ()
+            return (*plain, _rest(code.co_varnames[count])) if flags & inspect.CO_VARARGS else plain
     try:
         signature = inspect.signature(fn)
     except (TypeError, ValueError):

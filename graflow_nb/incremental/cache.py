@@ -14,7 +14,7 @@ from graflow_nb.core.errors import LostError, NoResultError
 from graflow_nb.incremental.code.source import Sources
 from graflow_nb.incremental.explain import Reason, differences
 from graflow_nb.incremental.fingerprint import fingerprint
-from graflow_nb.incremental.key import Key, digest_of, key_of, remembered
+from graflow_nb.incremental.key import Key, key_of, remembered
 from graflow_nb.incremental.prints import is_identity, is_intact, stands_for_run
 from graflow_nb.incremental.reuse import Reuse
 from graflow_nb.incremental.staleness import outdated, stale_input
@@ -85,6 +85,7 @@ class Cache:
     def __init__(self, store: Store | None = None, now: Callable[[], object] = object) -> None:
         self.store = store or Store()
         self.now = now
+        self.moment = object()  # another one as soon as code of the user's may have run
         self.not_kept: dict[str, tuple[bytes | None, Reason]] = {}
         self._remembered: dict[str, Remembered] = {}  # of each task, the last key
         self.last_used: dict[str, tuple[Used, ...]] = {}  # by the last run of each task, kept or not
@@ -96,35 +97,38 @@ class Cache:
 
     def look(self, task: Task, binding: Binding, inputs: Mapping[str, Produced], seed: int | None = None) -> Found:
         """Return what is known of a task whose inputs are known."""
-        known = self._remembered.get(task.name)
-        if known is None or not known.holds(task, binding, inputs):
-            key, digest, reasons = self._key(task, binding, inputs)
-            if digest is None:
+        name = task.name
+        known = self._remembered.get(name)
+        if known is None or not known.holds(task, binding, inputs, self.moment):
+            self._remembered.pop(name, None)
+            key = key_of(task, binding, inputs)
+            self.moment = object()  # values say themselves what they are, and modules are imported
+            if reasons := _never_reused(task, key):
                 return Found(key, None, None, reasons)
-        else:
-            key, digest = known.key, known.digest
-        against: Sequence[Reason] = ()
-        for kept in self.store.find(task.name, digest):
-            reasons = self._against(task, kept, seed)
-            if not reasons:
-                return Found(key, digest, kept, reused(kept.entry))
-            against = against or reasons
-        return Found(key, digest, None, against or self._why_not(task.name, digest, key))
+            if (known := remembered(task, binding, inputs, key)) is None:
+                return self._find(task, key, seed)
+            self._remembered[name] = known
+        found: Found | None = known.found  # as a rule it is found again
+        latest = self.store.at_hand(name)
+        if (
+            found is None
+            or found.kept is not latest
+            or latest is None
+            or self._against(task, latest, known.key, seed)
+        ):
+            found = known.found = self._find(task, known.key, seed)
+        return found
 
-    def _key(
-        self, task: Task, binding: Binding, inputs: Mapping[str, Produced]
-    ) -> tuple[Key, bytes | None, Sequence[Reason]]:
-        """Return a task's key and its digest; without a digest, why it has none."""
-        key = key_of(task, binding, inputs)
-        self._remembered.pop(task.name, None)
-        if not task.options.cache:
-            return key, None, _OFF
-        if unknown := [Reason("unknown", p.kind, p.name, new=p.shown) for p in key.parts if p.digest is None]:
-            return key, None, unknown
-        digest = digest_of(key.parts)
-        if (known := remembered(task, binding, inputs, key, digest)) is not None:
-            self._remembered[task.name] = known
-        return key, digest, ()
+    def _find(self, task: Task, key: Key, seed: int | None) -> Found:
+        """Return what is kept under a key, and still holds."""
+        assert key.digest is not None
+        against: Sequence[Reason] = ()
+        for kept in self.store.find(task.name, key.digest):
+            reasons = self._against(task, kept, key, seed)
+            if not reasons:
+                return Found(key, key.digest, kept, reused(kept.entry))
+            against = against or reasons
+        return Found(key, key.digest, None, against or self._why_not(task.name, key.digest, key))
 
     def preview(self, plan: Plan, names: Iterable[str], *, seed: int | None = None) -> dict[str, Sequence[Reason]]:
         """Return why each task would run now; nothing for those that would be reused.
@@ -247,6 +251,7 @@ class Cache:
     def _preview(
         self, plan: Plan, wanted: Collection[str], again: Mapping[str, Reason], seed: int | None
     ) -> tuple[dict[str, Sequence[Reason]], dict[str, Produced]]:
+        self.moment = object()
         stale: dict[str, Sequence[Reason]] = {}
         made: dict[str, Produced] = {}
         for name in plan.order({*wanted, *plan.ancestors(wanted)}):
@@ -275,11 +280,11 @@ class Cache:
             return (reason,)
         return list(differences(latest.parts, key.parts, latest.sources, Sources(key.codes))) or _NEW
 
-    def _against(self, task: Task, kept: Kept, seed: int | None) -> list[Reason]:
+    def _against(self, task: Task, kept: Kept, key: Key, seed: int | None) -> list[Reason]:
         """Return what speaks against using a result whose key is right."""
         entry = kept.entry
         reasons = list(self._broken(entry, seed)) if entry.trace else []
-        if kept.checked is None and any(part.kind == "input" and stands_for_run(part) for part in entry.parts):
+        if kept.checked is None and any(map(stands_for_run, key.parts)):  # the entry's are equal, and encoded
             reasons.append(Reason("elsewhere"))
         max_age = task.options.max_age
         if max_age is not None and time.time() - entry.created > max_age:
@@ -296,6 +301,14 @@ class Cache:
                 yield Reason("changed", "seed", used.name, used.shown, repr(seed))
         for kind, name, old, new in broken([used for used in entry.trace if used.kind != "seed"]):
             yield Reason("changed", kind, name, old, new)
+
+
+def _never_reused(task: Task, key: Key) -> Sequence[Reason]:
+    """Return why no result of a task can be reused, whatever is kept; nothing if it can."""
+    if not task.options.cache:
+        return _OFF
+    unknown = (part for part in key.parts if part.digest is None) if key.digest is None else ()
+    return [Reason("unknown", part.kind, part.name, new=part.shown) for part in unknown]
 
 
 def open_cache(where: str | PathLike[str] | None = None, now: Callable[[], object] = object) -> Cache | None:

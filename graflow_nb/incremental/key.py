@@ -10,8 +10,8 @@ import xxhash
 
 from graflow_nb.core.arguments import Constant, Gathered, Upstream, upstreams
 from graflow_nb.core.param import Param
-from graflow_nb.incremental.code.parts import Part, value_part
-from graflow_nb.incremental.code.reads import reads_of, value_reads
+from graflow_nb.incremental.code.parts import Part, encoded, value_part
+from graflow_nb.incremental.code.reads import reads_of, value_reads, walk_of
 from graflow_nb.incremental.fingerprint import fingerprint
 from graflow_nb.incremental.prints import PLAIN
 
@@ -21,25 +21,19 @@ if TYPE_CHECKING:
 
     from graflow_nb.core.arguments import Binding, Source
     from graflow_nb.core.call import Produced
-    from graflow_nb.core.task import Options, Task
+    from graflow_nb.core.task import Task
     from graflow_nb.incremental.code.parts import Reads
+    from graflow_nb.incremental.code.quick import Walked
 
 FORMAT = 2
 """Counts up when the meaning of a key changes."""
 
 
-def digest_of(parts: Sequence[Part]) -> bytes:
-    """Return the digest of the parts of a key, 16 bytes; every part has a digest."""
-    pieces: list[bytes] = []
-    for kind, name, digest, _ in parts:
-        assert digest is not None
-        pieces += (f"{kind}\0{name}\0{len(digest)}\0".encode("utf-8", "surrogatepass"), digest)
-    return xxhash.xxh3_128_digest(b"".join(pieces))
-
-
 @lru_cache(maxsize=10_000)
-def _frame(name: str, inject_context: bool) -> Part:
-    return Part("task", name, fingerprint((FORMAT, name, inject_context)))
+def _frame(name: str, inject_context: bool) -> tuple[Part, bytes]:
+    """Return what a key begins with, and the same as bytes."""
+    frame = Part("task", name, fingerprint((FORMAT, name, inject_context)))
+    return frame, encoded([frame]) or b""
 
 
 class Key(NamedTuple):
@@ -48,6 +42,8 @@ class Key(NamedTuple):
     Attributes
     ----------
     parts : tuple of Part
+    digest : bytes or None
+        Of the parts, 16 bytes; None if one of them cannot be known.
     reads : Reads
         What its code is and reads.
     given : mapping of str to Reads
@@ -55,22 +51,27 @@ class Key(NamedTuple):
     """
 
     parts: tuple[Part, ...]
+    digest: bytes | None
     reads: Reads
     given: Mapping[str, Reads] = MappingProxyType({})
 
     @property
-    def paths(self) -> list[str]:
+    def paths(self) -> Sequence[str]:
         """The files that are named."""
-        return [path for reads in (self.reads, *self.given.values()) for path in reads.paths]
+        return [*self.reads.paths, *(path for reads in self.given.values() for path in reads.paths)]
 
     @property
-    def modules(self) -> list[str]:
+    def modules(self) -> Sequence[str]:
         """The user's own modules that are read."""
+        if not self.given:
+            return self.reads.modules
         return [module for reads in (self.reads, *self.given.values()) for module in reads.modules]
 
     @property
     def codes(self) -> Mapping[str, CodeType | str]:
         """The code among the parts, by their names."""
+        if not self.given:
+            return self.reads.codes
         every = (*self.given.values(), self.reads)
         return {name: code for reads in every for name, code in reads.codes.items()}
 
@@ -84,56 +85,62 @@ class Key(NamedTuple):
         ]
 
 
-class Remembered(NamedTuple):
+class Remembered:
     """A key, and all that it was made from: with the same it need not be made again.
 
     Only of tasks whose arguments are results and plain values: those cannot change in place. What the code
     reads is looked at each time, and is the same object as long as it is the same (see `code.quick`).
 
+    Parameters
+    ----------
+    task : Task
+    binding : Binding
+    inputs : sequence of (str, str or None, bytes)
+        The results that are read, as task and variable, with their fingerprints.
+    key : Key
+
     Attributes
     ----------
-    binding : Binding
-    options : Options
-    inputs : list of Upstream
-        The results that are read.
-    prints : list of bytes
-        Their fingerprints.
     key : Key
-    digest : bytes
+    found : object
+        What the cache found under the key last; its own.
     """
 
-    binding: Binding
-    options: Options
-    inputs: list[Upstream]
-    prints: list[bytes]
-    key: Key
-    digest: bytes
+    __slots__ = ("_binding", "_fn", "_inputs", "_left_out", "_options", "_walk", "found", "key")
 
-    def holds(self, task: Task, binding: Binding, inputs: Mapping[str, Produced]) -> bool:
+    def __init__(
+        self, task: Task, binding: Binding, inputs: Sequence[tuple[str, str | None, bytes]], key: Key
+    ) -> None:
+        self.key = key
+        self.found: Any = None
+        self._binding, self._options, self._fn = binding, task.options, task.fn
+        self._inputs = inputs
+        self._left_out = (*binding.free,)
+        self._walk: Walked | None = None
+
+    def holds(self, task: Task, binding: Binding, inputs: Mapping[str, Produced], moment: object) -> bool:
         """Whether a task's key must be the same: its name has to be."""
-        return (
-            binding is self.binding
-            and task.options is self.options
-            and [inputs[name].print_of(variable) for name, variable in self.inputs] == self.prints
-            and reads_of(task.fn, binding.free.keys()) is self.key.reads
-        )
+        if binding is not self._binding or task.options is not self._options or task.fn is not self._fn:
+            return False
+        for name, variable, was in self._inputs:
+            if inputs[name].prints.get(variable) != was:
+                return False
+        walk = self._walk = self._walk or walk_of(self._fn, self._left_out, self.key.reads)
+        if walk is not None:
+            return walk.holds_at(moment)
+        return reads_of(self._fn, self._left_out) is self.key.reads
 
 
-def remembered(
-    task: Task, binding: Binding, inputs: Mapping[str, Produced], key: Key, digest: bytes
-) -> Remembered | None:
+def remembered(task: Task, binding: Binding, inputs: Mapping[str, Produced], key: Key) -> Remembered | None:
     """Return a key with what it was made from, or None if there is something in it that could change in place."""
-    read: list[Upstream] = []
+    read: list[tuple[str, str | None, bytes]] = []
     for _, source in binding.sources():
         if type(source) is Constant:
             if type(source.value) not in _SIMPLE:
                 return None
         else:
-            read += upstreams(source)
-    if type(task.options.version) not in _SIMPLE:
-        return None
-    prints = [inputs[name].print_of(variable) for name, variable in read]
-    return Remembered(binding, task.options, read, prints, key, digest)
+            read += [(name, variable, inputs[name].print_of(variable)) for name, variable in upstreams(source)]
+    return Remembered(task, binding, read, key) if type(task.options.version) in _SIMPLE else None
 
 
 def key_of(task: Task, binding: Binding, inputs: Mapping[str, Produced]) -> Key:
@@ -148,7 +155,8 @@ def key_of(task: Task, binding: Binding, inputs: Mapping[str, Produced]) -> Key:
         What the tasks before it made.
     """
     options, reads = task.options, reads_of_task(task, binding)
-    parts = [_frame(task.name, options.inject_context), *reads.parts]
+    frame, head = _frame(task.name, options.inject_context)
+    parts: list[Part] = []
     given: dict[str, Reads] = {}
     if options.version is not None:
         parts.append(value_part("version", task.name, options.version))
@@ -159,12 +167,15 @@ def key_of(task: Task, binding: Binding, inputs: Mapping[str, Produced]) -> Key:
     for name, source in (*binding.keyword, *binding.free.items()):
         if name not in options.ignore:
             parts += _argument(name, source, inputs, given)
-    return Key(tuple(parts), reads, given)
+    body, tail = reads.encoded, encoded(parts)
+    digest = None if body is None or tail is None else xxhash.xxh3_128_digest(head + body + tail)
+    return Key((frame, *reads.parts, *parts), digest, reads, given)
 
 
 def reads_of_task(task: Task, binding: Binding) -> Reads:
     """Return what a task's callable is and reads."""
-    texts = [s.value for _, s in binding.sources() if type(s) is Constant and type(s.value) is str]
+    # Not looked for where the walk is remembered: then none of its code is a query.
+    texts = (s.value for _, s in binding.sources() if type(s) is Constant and type(s.value) is str)
     return reads_of(task.fn, binding.free.keys(), texts)
 
 

@@ -37,8 +37,8 @@ def is_identity(fingerprint: bytes | None) -> bool:
 
 
 def stands_for_run(part: Part) -> bool:
-    """Whether the part of a key that an input makes stands for a run, since the input has no content."""
-    return part.digest is not None and _IDENTITY in part.digest
+    """Whether a part of a key comes from an input that has no content, and stands for the run that made it."""
+    return part.kind == "input" and part.digest is not None and _IDENTITY in part.digest
 
 
 def is_as_it_was(value: Any, was: bytes) -> bool:

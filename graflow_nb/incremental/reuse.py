@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from graflow_nb.core.arguments import upstreams
 from graflow_nb.core.errors import LostError, NoResultError, TaskCancelled, describe
 from graflow_nb.core.settings import Decision, Recorded, Withdrawn
-from graflow_nb.incremental.code.modules import outdated_modules
+from graflow_nb.incremental.code.modules import Looks
 from graflow_nb.incremental.code.paths import NO_PATHS, paths_in
 from graflow_nb.incremental.code.source import Sources
 from graflow_nb.incremental.entry import Entry, Used
@@ -63,7 +64,7 @@ class Pending:
 
 
 class Held(NamedTuple):
-    """A result that a call was handed.
+    """A result that a call was handed, and that could be changed or name a file.
 
     Attributes
     ----------
@@ -74,12 +75,15 @@ class Held(NamedTuple):
     value : object
     print : bytes
         Its fingerprint when it was made.
+    holders : set of str
+        The running tasks that were handed this very object.
     """
 
     argument: str
     task: str
     value: Any
     print: bytes
+    holders: set[str]
 
 
 class Seen:
@@ -128,13 +132,15 @@ class Reuse:
         self._store = cache.store
         self._seed = seed
         self._kept: dict[str, Kept] = {}  # behind the results of this run
-        self._holders: dict[int, set[str]] = {}  # of each object by its id, the running tasks that were handed it
+        self._holders: defaultdict[int, set[str]] = defaultdict(set)  # of each object by its id, as in `Held`
         self._handed_out: set[tuple[bytes, str]] = set()  # results without content, and who had them in this run
         self._raced: dict[int, tuple[object, set[str]]] = {}  # each object that was changed, and who held it then
         self._changed: list[str] = []  # the tasks whose inputs were changed while they ran
         self._is_any_changed = False  # whether a call was seen to change what it was handed
         self._inside: set[str] = set()  # the tasks whose calls go on
         self._passing: list[tuple[Kept, Produced]] = []  # whose values are let go of at the end
+        self._looks = Looks()
+        cache.moment = object()
         self._in_use = ExitStack()
         open_watch()
         self._in_use.callback(close_watch)
@@ -151,17 +157,17 @@ class Reuse:
         self, task: Task, binding: Binding, inputs: Mapping[str, Produced], *, force: Any = None
     ) -> Decision:
         """Say whether a kept result still holds; if none does, get ready to record the next."""
-        found = self._cache.look(task, binding, inputs, self._seed)
-        if found.kept is not None and not force:
-            self._store.use(found.kept)
-            self._kept[task.name] = found.kept
-            entry = found.kept.entry
-            return Decision(found.reasons, self._cache.produced(found.kept), entry.outputs, entry.seconds)
-        last_used = self._cache.last_used.get(task.name)
+        name, found = task.name, self._cache.look(task, binding, inputs, self._seed)
+        kept = found.kept
+        if kept is not None and not force:
+            self._store.use(kept)
+            self._kept[name] = kept
+            return Decision(found.reasons, self._cache.produced(kept), kept.entry.outputs, kept.entry.seconds)
+        last_used = self._cache.last_used.get(name)
         if last_used is None:
-            latest = self._store.latest(task.name)
+            latest = self._store.latest(name)
             last_used = latest.trace if latest is not None else ()
-        self._kept.pop(task.name, None)
+        self._kept.pop(name, None)
         reasons = found.reasons if not force else (Reason("forced") if force is True else force,)
         return Decision(reasons, key=Pending(found.key, found.digest, last_used, is_lasting=task.options.keep))
 
@@ -182,12 +188,13 @@ class Reuse:
 
     def hand_out(self, binding: Binding, key: Any, made: Mapping[str, Produced]) -> None:
         """Take note of the results that a call is about to be handed."""
+        self._cache.moment = object()
         for argument, source in binding.sources():
             for name, variable in upstreams(source):
-                produced = made[name]
-                held = Held(argument, name, produced.get(variable), produced.print_of(variable))
-                key.held.append(held)
-                self._holders.setdefault(id(held.value), set())
+                value = made[name].get(variable)
+                if type(value) not in NO_PATHS:  # a number stays as it is
+                    holders = self._holders[id(value)]
+                    key.held.append(Held(argument, name, value, made[name].print_of(variable), holders))
 
     def before(self, call: Call) -> None:
         """Begin to look at what a call uses.
@@ -199,14 +206,16 @@ class Reuse:
         """
         pending: Pending = call.key
         if self._is_any_changed and not all(is_as_it_was(held.value, held.print) for held in pending.held):
+            self._cache.moment = object()
             raise Withdrawn
         for held in pending.held:
-            self._holders[id(held.value)].add(call.task.name)
+            held.holders.add(call.task.name)
             if is_identity(held.print):
                 self._handed_out.add((held.print, call.task.name))
         self._inside.add(call.task.name)
-        free = [held.value for held in pending.held if call.binding and held.argument in call.binding.free]
-        values = [*call.args, *call.kwargs.values(), *free]
+        values = [*call.args, *call.kwargs.values()]
+        if call.binding is not None and call.binding.free:
+            values += [held.value for held in pending.held if held.argument in call.binding.free]
         given = [path for value in values if type(value) not in NO_PATHS for path in paths_in(value)]
         named = list(dict.fromkeys((*pending.key.paths, *given)))
         pending.recorder = Recorder(literals=named, inputs=call.task.options.inputs, before=pending.trace)
@@ -226,13 +235,13 @@ class Reuse:
         unchanged = _prints_of_unchanged(pending.held, seen.changed)
         for name, value in ((None, outcome.value), *outcome.variables.items()):
             # What was handed in and is as it was has been hashed just now; it takes its room where it was made.
-            seen.prints[name], size = (known, 0) if (known := unchanged.get(id(value))) else print_of(value)
+            known = unchanged.get(id(value)) if unchanged else None
+            seen.prints[name], size = (known, 0) if known else print_of(value)
             seen.size += size
         outcome.prints = seen.prints
         seen.against = [
             *(f"it used context.{name}, which differs in each run" for name in call.context.volatile),
             *seen.observed.against,
-            *_outdated(pending.key.modules),
             *_changed_reads(call, pending),
             *_changed_arguments(call, pending),
         ]
@@ -251,6 +260,7 @@ class Reuse:
             kind: Kind = "cancelled" if isinstance(outcome.error, TaskCancelled) else "failed"
             self._cache.not_kept[outcome.name] = (pending.digest, Reason(kind, name=describe(outcome.error)))
             return Recorded(produced, against, again)
+        against += self._outdated(pending.key.modules, outcome)
         if against:
             self._cache.not_kept[outcome.name] = (pending.digest, Reason("not kept", name="; ".join(against)))
             return Recorded(produced, against, again)
@@ -269,13 +279,14 @@ class Reuse:
         self, outcome: Outcome, pending: Pending, made: Mapping[str, Produced]
     ) -> tuple[list[str], dict[str, Reason]]:
         """Take note that a call is over; return what it changed, in words, and which tasks have to run again."""
+        self._cache.moment = object()
         seen = outcome.kept or Seen()
         changes = list(self._changes(outcome.name, seen))
         if changes:
             self._changed.append(outcome.name)
         again = self._let_go(made) if seen.changed else {}
         for held in pending.held:
-            self._holders[id(held.value)].discard(outcome.name)
+            held.holders.discard(outcome.name)
         return changes, again
 
     def close(self) -> list[str]:
@@ -316,11 +327,16 @@ class Reuse:
             self._passing.append((kept, produced))
         return list(self._store.put(kept, on_disk=pending.is_lasting))
 
+    def _outdated(self, modules: Sequence[str], outcome: Outcome) -> Iterator[str]:
+        """Say which modules are no longer as they were loaded."""
+        for name, file in self._looks.outdated(modules, outcome.ended) if modules else ():
+            yield f"{file} was edited, and module {name!r} is as it was before: reload it, as %autoreload does"
+
     def _changes(self, name: str, seen: Seen) -> Iterator[str]:
         """Say which inputs a task changed in place; whoever comes after gets them as they were made."""
-        for argument, task, value, _ in seen.changed:  # several tasks may have returned one object
+        for argument, task, value, _, having in seen.changed:  # several tasks may have returned one object
             _, holders = self._raced.setdefault(id(value), (value, set()))
-            holders |= self._holders.get(id(value), set()) | {name}
+            holders |= having | {name}
             if others := sorted(holders - {name}):
                 yield (
                     f"a race: its input {argument!r} (of task {task!r}) was changed in place while "
@@ -382,8 +398,3 @@ def _changed_arguments(call: Call, pending: Pending) -> Iterator[str]:
     assert call.binding is not None
     for name in pending.key.changed_arguments(call.binding) if pending.key.given else ():
         yield f"its argument {name!r} was changed in place while it ran: work on a copy, {name}.copy()"
-
-
-def _outdated(modules: Sequence[str]) -> Iterator[str]:
-    for name, file in outdated_modules(modules) if modules else ():
-        yield f"{file} was edited, and module {name!r} is as it was before: reload it, as %autoreload does"

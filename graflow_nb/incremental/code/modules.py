@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from importlib import import_module
 from importlib.machinery import SourceFileLoader
 from importlib.util import MAGIC_NUMBER, find_spec, resolve_name
@@ -110,6 +111,23 @@ def outdated_modules(names: Iterable[str]) -> list[tuple[str, str]]:
             if _has_changed(name, file):
                 found.append((name, file))
     return found
+
+
+class Looks:
+    """Looks at the files of modules after calls: one look counts for all calls that had ended by then."""
+
+    def __init__(self) -> None:
+        self._as_loaded: dict[str, float] = {}  # when each was looked at
+
+    def outdated(self, names: Iterable[str], ended: float) -> list[tuple[str, str]]:
+        """Return what `outdated_modules` does, for a call that ended at this time of `time.perf_counter`."""
+        due = [name for name in names if self._as_loaded.get(name, 0.0) < ended]
+        now = time.perf_counter()
+        found = outdated_modules(due)
+        self._as_loaded.update(dict.fromkeys(due, now))
+        for name, _ in found:
+            del self._as_loaded[name]
+        return found
 
 
 def loaded_text(name: str, file: str) -> str:

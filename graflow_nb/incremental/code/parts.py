@@ -5,8 +5,6 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import xxhash
-
 from graflow_nb.incremental.code.paths import path_of
 from graflow_nb.incremental.fingerprint import Opaque, fingerprint
 from graflow_nb.incremental.trace.secret import is_secret, keyed
@@ -48,7 +46,7 @@ class Reads:
         The code that is among the parts, by the parts' names: functions' code objects, or a cell's source.
     """
 
-    __slots__ = ("_digest", "_texts", "codes", "modules", "parts")
+    __slots__ = ("_encoded", "_texts", "codes", "modules", "parts")
 
     def __init__(
         self,
@@ -61,21 +59,31 @@ class Reads:
         self.modules = tuple(modules)
         self.codes = codes
         self._texts = tuple(texts)
-        self._digest: bytes | None = None
+        self._encoded: bytes | None = b""
 
     @property
     def paths(self) -> tuple[str, ...]:
         """The files that it could name, in its code or what that reads; most need not exist."""
+        if not self._texts:
+            return ()
         return tuple(dict.fromkeys(path for text in self._texts if (path := path_of(text))))
 
     @property
-    def digest(self) -> bytes:
-        """The digest of all parts, worked out once; empty if something cannot be known."""
-        if self._digest is None:
-            known = all(part.digest is not None for part in self.parts)
-            parts = repr([part[:3] for part in self.parts])
-            self._digest = xxhash.xxh3_128_digest(parts.encode("utf-8", "replace")) if known else b""
-        return self._digest
+    def encoded(self) -> bytes | None:
+        """All parts as bytes, worked out once; None if something cannot be known."""
+        if self._encoded == b"":
+            self._encoded = encoded(self.parts)
+        return self._encoded
+
+
+def encoded(parts: Iterable[Part]) -> bytes | None:
+    """Return parts as bytes, equal for equal ones only; None if the content of one cannot be known."""
+    pieces: list[bytes] = []
+    for kind, name, digest, _ in parts:
+        if digest is None:
+            return None
+        pieces += (f"{kind}\0{name}\0{len(digest)}\0".encode("utf-8", "surrogatepass"), digest)
+    return b"".join(pieces)
 
 
 def value_part(kind: str, name: str, value: Any) -> Part:

@@ -40,18 +40,55 @@ class _Looked(NamedTuple):
     data: tuple[tuple[str, bytes], ...]
 
 
-class _Known(NamedTuple):
-    """A walk that was remembered."""
+class Walked:
+    """A walk that was remembered, with all that it looked at.
 
-    key: tuple[Any, ...]
-    main: tuple[Mapping[str, Any], ...]
-    looked: list[_Looked]
-    library: tuple[tuple[Mapping[str, Any], str, Any], ...]
-    settings: list[tuple[Callable[[], Any], Any]]
-    reads: Any
+    Attributes
+    ----------
+    key : tuple
+        What it was done with.
+    reads : Reads
+        What it found.
+    """
+
+    __slots__ = ("_held_at", "_library", "_looked", "_main", "_settings", "key", "reads")
+
+    def __init__(
+        self,
+        key: tuple[Any, ...],
+        reads: Any,
+        looked: list[_Looked],
+        library: tuple[tuple[Mapping[str, Any], str, Any], ...],
+        settings: list[tuple[Callable[[], Any], Any]],
+    ) -> None:
+        self.key = key
+        self.reads = reads
+        self._held_at: object = None
+        self._main = main_classes()
+        self._looked = looked
+        self._library = library
+        self._settings = settings
+
+    def holds_at(self, moment: object) -> bool:
+        """Whether it holds; that is looked at once in a moment, in which no code of the user's runs."""
+        if self._held_at is not moment:
+            self._held_at = moment if self.holds() else None
+        return self._held_at is moment
+
+    def holds(self) -> bool:
+        """Whether a walk would find the same now."""
+        if self._main is not main_classes():
+            return False
+        for looked in self._looked:
+            if not _is_as_it_was(looked):
+                return False
+        for there, name, value in self._library:
+            if there.get(name, _ABSENT) is not value:
+                return False
+        return not self._settings or all(read() == value for read, value in self._settings)
 
 
-_known: WeakKeyDictionary[Any, _Known] = WeakKeyDictionary()
+_walked: WeakKeyDictionary[Any, Walked] = WeakKeyDictionary()
 
 
 class _Holder:
@@ -79,19 +116,19 @@ class Recorder:
 
     def function(self, fn: FunctionType) -> None:
         """Note a function."""
-        closure = tuple(map(_content, fn.__closure__ or ()))
-        plain = all(type(value) in _PLAIN for value in fn.__defaults__ or ()) and all(map(_is_fixed, closure))
+        closure, defaults = tuple(map(_content, fn.__closure__ or ())), fn.__defaults__
+        plain = _PLAIN.issuperset(map(type, defaults or ())) and all(map(_is_fixed, closure))
         if fn.__kwdefaults__ or fn.__dict__ or not plain:
             self.is_quick = False
-        self._holders[id(fn)] = _Holder(fn, fn.__code__, fn.__defaults__, closure)
+        self._holders[id(fn)] = _Holder(fn, fn.__code__, defaults, closure)
 
     def read(self, holder: Any, name: str, namespace: Mapping[str, Any]) -> None:
         """Note what stands under a name in the namespace of a function or module; what is absent, too."""
         if not self.is_quick:
             return
-        if id(holder) not in self._holders:
-            self._holders[id(holder)] = _Holder(holder)
-        known = self._holders[id(holder)]
+        known = self._holders.get(key := id(holder))  # an audit event, as reading a function's code is
+        if known is None:
+            known = self._holders[key] = _Holder(holder)
         value = namespace.get(name, _ABSENT)
         if value is _ABSENT or _is_fixed(value):
             known.values[name] = value
@@ -105,8 +142,9 @@ class Recorder:
     def look(self, owner: Mapping[str, Any], names: Iterable[str]) -> None:
         """Note what a class or module of a library has under some names."""
         if self.is_quick:
+            key = id(owner)
             for name in names:
-                self._library[id(owner), name] = (owner, name, owner.get(name, _ABSENT))
+                self._library[key, name] = (owner, name, owner.get(name, _ABSENT))
 
     def remember(self, owner: Any, key: tuple[Any, ...], libraries: Iterable[str], reads: Any) -> None:
         """Remember a finished walk, if all of it can be compared."""
@@ -114,26 +152,19 @@ class Recorder:
             return
         looked = [holder.looked() for holder in self._holders.values()]
         settings = [(read, read()) for read in readers(libraries)]
-        _known[owner] = _Known(key, main_classes(), looked, (*self._library.values(),), settings, reads)
+        _walked[owner] = Walked(key, reads, looked, (*self._library.values(),), settings)
+
+
+def walked(owner: Any, key: tuple[Any, ...]) -> Walked | None:
+    """Return the walk through a function or cell that was remembered; whether it still holds is not said."""
+    found = _walked.get(owner)
+    return found if found is not None and found.key == key else None
 
 
 def recall(owner: Any, key: tuple[Any, ...]) -> Any:
-    """Return what was remembered of a function or cell, if it holds; else None."""
-    found = _known.get(owner)
-    if found is None:
-        return None
-    was, main, several, library, settings, reads = found  # at once: this is asked for each task of each run
-    if was != key or main is not main_classes():
-        return None
-    for looked in several:
-        if not _is_as_it_was(looked):
-            return None
-    for there, name, value in library:
-        if there.get(name, _ABSENT) is not value:
-            return None
-    if settings and not all(read() == value for read, value in settings):
-        return None
-    return reads
+    """Return what was found in a function or cell, if that holds; else None."""
+    found = walked(owner, key)
+    return found.reads if found is not None and found.holds() else None
 
 
 def _is_as_it_was(looked: _Looked) -> bool:

@@ -26,6 +26,7 @@ __all__ = [
     "value_part",
     "value_reads",
     "walk",
+    "walk_of",
 ]
 
 
@@ -104,6 +105,12 @@ def reads_of(fn: Any, left_out: Collection[str] = (), texts: Iterable[str] = ())
         found: Reads = ask(left_out, texts)
         return found
     return value_reads("code", "code", fn, texts)
+
+
+def walk_of(fn: Any, left_out: Collection[str], reads: Reads) -> quick.Walked | None:
+    """Return the walk through a task's function that gave what it reads, if it is remembered."""
+    found = quick.walked(fn, ("code", *left_out)) if type(fn) is FunctionType else None
+    return found if found is not None and found.reads is reads else None
 
 
 def value_reads(kind: str, name: str, value: Any, texts: Iterable[str] = ()) -> Reads:

@@ -114,12 +114,13 @@ class Walk:
     def _function(self, fn: FunctionType, kind: str, name: str) -> list[Part]:
         if (registry := _dispatched(fn)) is not None:
             return self._dispatch(registry, kind, name)
-        info = code_info(fn.__code__)
+        code, defaults = fn.__code__, (fn.__defaults__, fn.__kwdefaults__)  # each is an audit event
+        info = code_info(code)
         parts = [Part(kind, name, info.digest + fn.__name__.encode())]
-        if fn.__defaults__ or fn.__kwdefaults__:
-            parts.append(value_part("default", name, (fn.__defaults__, fn.__kwdefaults__)))
-            self.texts_of((fn.__defaults__, fn.__kwdefaults__))
-        for variable, cell in zip(fn.__code__.co_freevars, fn.__closure__ or (), strict=True):
+        if any(defaults):
+            parts.append(value_part("default", name, defaults))
+            self.texts_of(defaults)
+        for variable, cell in zip(code.co_freevars, fn.__closure__ or (), strict=True):
             parts += self.thing(f"{name}.{variable}", _cell_contents(cell), info, variable in info.passed_on)
         home = str(fn.__globals__.get("__name__"))
         if is_library(home):  # its wrapper round one's own

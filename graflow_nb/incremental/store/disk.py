@@ -12,6 +12,7 @@ import math
 import threading
 import time
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graflow_nb.incremental.store.folder import FORMAT
@@ -98,9 +99,12 @@ class DiskStore:
         """
         ahead = self._read_ahead(name)
         if ahead is None and name in self._ahead:
-            return
-        if ahead is not None and ahead.key == key:
-            yield ahead
+            return iter(())
+        others = self._find(name, key, ahead)
+        return others if ahead is None or ahead.key != key else chain((ahead,), others)
+
+    def _find(self, name: str, key: bytes, ahead: Stored | None) -> Iterator[Stored]:
+        """Go through the same, but for what was read ahead."""
         rows: list[Row] = self._disk.ask(lambda index: index.rows(name, key), list)
         for row in rows:
             known = ahead is not None and ahead.row.id == row.id
@@ -256,9 +260,8 @@ class DiskStore:
         if names:
             rows = self._disk.ask(lambda index: index.use_latest(names), _nothing)
             if rows is not None:
-                self._ahead.update(dict.fromkeys(names))
-                encoded = {name.encode("utf-8", "surrogatepass"): name for name in names}
-                self._ahead.update((encoded[row.name], row) for row in rows if row.name in encoded)
+                there = {row.name: row for row in rows}
+                self._ahead.update((name, there.get(name.encode("utf-8", "surrogatepass"))) for name in names)
 
     def _end(self) -> None:
         with self._lock:

@@ -12,6 +12,7 @@ import threading
 import time
 import weakref
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class Row(NamedTuple):
 
 
 _ROW = ", ".join(Row._fields)
+_row = partial(tuple.__new__, Row)  # half the time of `Row._make`; a query gives the right number of fields
 
 
 def _select(rest: str) -> str:
@@ -129,7 +131,7 @@ class Index:
         with self._writing() as db:
             ids = [found for (found,) in db.execute(_NEWEST_IDS, (wanted,)) if found is not None]
             _touch(db, ids)
-            return [Row._make(fields) for fields in db.execute(_BY_IDS, (json.dumps(ids),))]
+            return list(map(_row, db.execute(_BY_IDS, (json.dumps(ids),))))
 
     def put(self, row: Row, publish: Callable[[], object]) -> list[bytes]:
         """Add a row, in place of one with the same key and trace; return the tokens of those that went.
@@ -282,7 +284,7 @@ class Index:
 
     def _read(self, query: str, values: tuple[Any, ...]) -> list[Row]:
         with self._connected() as db:
-            return [Row._make(fields) for fields in db.execute(query, values)]
+            return list(map(_row, db.execute(query, values)))
 
     def _delete(self, chosen: str, values: tuple[Any, ...]) -> list[bytes]:
         with self._writing() as db:

@@ -65,7 +65,8 @@ class Stored(Entry):
 def encoded(entry: Entry, layout: Layout, token: bytes | None, digest: bytes) -> bytes:
     """Return all of an entry but its name and key, and where its values are."""
     parts = pickle.dumps(tuple(map(tuple, entry.parts)), _PROTOCOL)
-    fields = (parts, tuple(map(tuple, entry.trace)), *entry[4:])
+    plain = entry._replace(sources=dict(entry.sources))  # what is only plain is read most quickly
+    fields = (parts, tuple(map(tuple, entry.trace)), *plain[4:])
     return pickle.dumps((fields, tuple(layout), token, digest), _PROTOCOL)
 
 

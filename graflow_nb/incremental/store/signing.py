@@ -6,6 +6,7 @@ is never opened.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import hmac
 import os
@@ -13,7 +14,10 @@ import secrets
 import struct
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SECRET = "GRAFLOW_NB_SECRET"  # noqa: S105 - the name of the variable that may hold it
 _LENGTH = 32
@@ -44,7 +48,7 @@ class Signer:
     def sign(self, *pieces: bytes) -> bytes:
         """Return the signature of some bytes, of which the limits between the pieces count too."""
         keyed = self._keyed.copy()
-        keyed.update(struct.pack(f"<{len(pieces)}Q", *map(len, pieces)) + b"".join(pieces))
+        keyed.update(b"".join((_lengths(len(pieces))(*map(len, pieces)), *pieces)))
         return keyed.digest()
 
     def holds(self, signature: Any, *pieces: Any) -> bool:
@@ -53,6 +57,12 @@ class Signer:
             return hmac.compare_digest(self.sign(*pieces), signature)
         except TypeError:  # something else than bytes
             return False
+
+
+@functools.cache
+def _lengths(count: int) -> Callable[..., bytes]:
+    """Return what packs so many lengths."""
+    return struct.Struct(f"<{count}Q").pack
 
 
 def user_signer() -> Signer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from graflow_nb.core.errors import LostError
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from graflow_nb.incremental.entry import Entry
     from graflow_nb.incremental.store.disk import DiskStore
+    from graflow_nb.incremental.store.kept import Stored
 
 MEMORY_LIMIT = 2 * 2**30
 """Bytes of results in memory, beside the latest of each task."""
@@ -62,32 +64,37 @@ class Store:
         self._earlier: dict[int, Kept] = {}  # those with values that are not their task's latest, oldest use first
         self._size = 0  # of the earlier
 
-    def latest(self, name: str) -> Entry | None:
-        """Return the result of a task that was made or used last."""
+    def at_hand(self, name: str) -> Kept | None:
+        """Return the result of a task that was made or used last, if it is in memory."""
         kept = self._kept.get(name)
-        if kept:
-            return kept[-1].entry
+        return kept[-1] if kept else None
+
+    def latest(self, name: str) -> Entry | None:
+        """Return the same, from wherever it is, without its values."""
+        kept = self.at_hand(name)
+        if kept is not None:
+            return kept.entry
         return self.disk.latest(name) if self.disk is not None else None
 
     def last(self, name: str) -> Kept | None:
         """Return the same with its values."""
-        kept = self._kept.get(name)
-        if kept:
-            return kept[-1]
+        kept = self.at_hand(name)
+        if kept is not None:
+            return kept
         entry = self.disk.latest(name) if self.disk is not None else None
-        return Kept(entry, None, entry.size, None) if entry is not None else None
+        return _not_loaded(entry) if entry is not None else None
 
     def find(self, name: str, key: bytes) -> Iterator[Kept]:
-        """Give the results of a task under a key, the latest first."""
-        here = self._kept.get(name, ())[::-1]  # a copy: some may be let go of meanwhile
-        for kept in here:
-            if kept.entry.key == key:
-                yield kept
-        if self.disk is not None:
-            known = {kept.entry.created for kept in here if kept.entry.key == key}
-            for entry in self.disk.find(name, key):
-                if entry.created not in known:
-                    yield Kept(entry, None, entry.size, None)
+        """Go through the results of a task under a key, the latest first."""
+        several = self._kept.get(name, ())
+        here = [kept for kept in reversed(several) if kept.entry.key == key]  # some may be let go of meanwhile
+        if self.disk is None:
+            return iter(here)
+        there = self.disk.find(name, key)
+        if here:
+            known = {kept.entry.created for kept in here}
+            there = (entry for entry in there if entry.created not in known)
+        return chain(here, map(_not_loaded, there))
 
     def put(self, kept: Kept, *, on_disk: bool = True) -> Sequence[str]:
         """Keep a new result; return what could not be kept on disk, in words."""
@@ -198,3 +205,7 @@ class Store:
             kept.values = None
             if self.disk is None:
                 self._kept[kept.entry.name].remove(kept)
+
+
+def _not_loaded(entry: Stored) -> Kept:
+    return Kept(entry, None, entry.size, None)
