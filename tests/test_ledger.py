@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from shells import Notebook
 
@@ -283,3 +285,19 @@ def test_a_task_in_the_middle_of_a_cell_that_runs_the_flow(nb: Notebook):
     nb(source, cell="c")
     assert list(nb.flow.graph.nodes) == ["a", "b"]
     assert nb.run() == ["b"]
+
+
+def test_another_thread_does_not_say_that_the_cell_has_written_all():
+    graph, removed = TaskGraph(), []
+    ledger = Ledger(lambda _, task: removed.append(task.name))
+    graph.journal = ledger
+    for _ in range(2):
+        ledger.begin("cell")
+        other = threading.Thread(target=ledger.settle)
+        other.start()
+        other.join()
+        graph.add(Task("kept", lambda: 1))
+        ledger.end(success=True)
+    assert removed == []
+    assert ledger.cell_of(graph, "kept") == "cell"
+    assert ledger.cell_of(graph, "unknown") is None

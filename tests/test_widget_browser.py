@@ -297,6 +297,7 @@ def test_after_a_restart_the_picture_is_there(open_notebook):
     notebook.page.evaluate("() => { jupyterapp.commands.execute('kernelmenu:restart') }")
     notebook.page.locator(".jp-Dialog button.jp-mod-accept").click()
     cell.picture.wait_for()
+    cell.element.locator(".gf").wait_for(state="hidden")
     cell.element.screenshot(path=SCREENSHOTS / "widget-restarted.png")
     notebook.page.locator("#jp-main-statusbar", has_text="| Idle").wait_for()
     notebook.run_all()
