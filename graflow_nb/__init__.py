@@ -92,10 +92,10 @@ __all__ = [
 
 def default_services(flow: WorkflowContext) -> Services:
     """Return what a workflow is handed outside a notebook: threads, and results kept in memory or on disk."""
-    return Services(workers=ThreadBackend, loop=LoopBackend, cache=open_cache(flow.cache), picture=show_picture)
+    return Services(workers=ThreadBackend, loop=LoopBackend, cache=open_cache(flow.cache), picture=_show_picture)
 
 
-def show_picture(flow: WorkflowContext, form: str, **options: Any) -> Any:
+def _show_picture(flow: WorkflowContext, form: str, **options: Any) -> Any:
     """Show a workflow in a form of `graflow_nb.views.export`, which is loaded when it is first asked for."""
     from graflow_nb.views.export import picture
 
