@@ -245,7 +245,7 @@ def t(df):
     return df.query("x > @NAMES"), NAMES, Color, POINTS, size(1), 1 in {"p", "q", "r"}, json.dumps, t.__doc__
 ''', space)
 found = function_reads(space["t"])
-print(found.digest.hex(), [(part.kind, part.name, part.digest) for part in found.parts], found.paths, found.modules)
+print((found.encoded or b"").hex(), [(part.kind, part.name, part.digest) for part in found.parts], found.paths, found.modules)
 """
 
 
