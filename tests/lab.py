@@ -30,6 +30,11 @@ SETTINGS = {
 }
 EXECUTE = "([name, options]) => jupyterapp.commands.execute(name, options).then(done => done ?? null)"
 
+IS_IDLE = """() => {
+    const kernel = globalThis.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel;
+    return kernel?.connectionStatus === "connected" && kernel.status === "idle";
+}"""
+
 
 @contextlib.contextmanager
 def serve(root: Path, notebooks: Path, app: str = "lab", **environment: str) -> Iterator[str]:
