@@ -117,7 +117,7 @@ class Live:
         if board.auto != on:
             board.auto = on
             board.publisher.poke()
-            if on and self._session.ledger.cell is None:  # else the cell's end will
+            if on and board.stale and self._session.ledger.cell is None:  # else the cell's end will
                 steering.start_stale()
 
     def close(self) -> None:

@@ -58,9 +58,12 @@ class Steering:
         self._apart(widget, lambda: self._start(targets, options))
 
     def start_stale(self) -> None:
-        """Run what is out of date; if a run goes on, after it, and one that was started here is not waited for."""
-        if self._board.stale:
-            self._apart(next(iter(self._board.widgets), None), self._start_by_itself)
+        """Run what is out of date; if a run goes on, after it, and one that was started here is not waited for.
+
+        What is marked as out of date does not tell: a run that is just beginning takes the marks away, and
+        may have looked at the parameters before they changed.
+        """
+        self._apart(next(iter(self._board.widgets), None), self._start_by_itself)
 
     def _apart(self, widget: FlowWidget | None, do: Callable[[], Any]) -> None:
         """Do something on a thread of its own; what fails is said."""
