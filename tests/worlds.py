@@ -458,12 +458,9 @@ class Ledger:
         for name in names:
             world.latest.pop(name, None)
 
-    def check(
-        self, world: World, run: Any, made: dict[str, Made], param: Any, forced: set[str], *, is_cancelled: bool
-    ) -> None:
-        """Compare a run with what it must be, and take note of what it made."""
+    def raced(self, run: Any, notes: dict[str, str]) -> set[str]:
+        """Return the tasks of a run whose results a race may have spoiled, as the run says itself."""
         document = self.document
-        notes = {name: record.note for name, record in run.records.items()}
         named = {
             name for name in document.tasks for note in notes.values() if "race" in note and repr(name) in note
         }
@@ -477,7 +474,15 @@ class Ledger:
             for name, code in document.tasks.items()
             if "changed in place" in notes.get(name, "") and not code.mutates
         }
-        raced = document.after(named | victims)
+        return document.after(named | victims)
+
+    def check(
+        self, world: World, run: Any, made: dict[str, Made], param: Any, forced: set[str], *, is_cancelled: bool
+    ) -> None:
+        """Compare a run with what it must be, and take note of what it made."""
+        document = self.document
+        notes = {name: record.note for name, record in run.records.items()}
+        raced = self.raced(run, notes)
         for name, record in run.records.items():
             if name == "p":
                 assert is_cancelled or repr(run.results["p"]) == repr(param)
