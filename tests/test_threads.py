@@ -15,13 +15,15 @@ from graflow_nb.backends.threads import ThreadBackend, default_workers
 from graflow_nb.core.call import Call
 from graflow_nb.core.context import TaskContext
 from graflow_nb.core.errors import TaskCancelled
+from graflow_nb.core.surroundings import Surroundings
 
 WAIT = 10
 
 
 def call(name, fn, *args) -> Call:
-    context = TaskContext(name, "run", threading.Event())
-    return Call(Task(name, fn), fn, args, {}, context, contextvars.copy_context())
+    task = Task(name, fn)
+    context = TaskContext(task, Surroundings())
+    return Call(task, fn, args, {}, context, contextvars.copy_context())
 
 
 def opened(backend):
@@ -255,7 +257,7 @@ class TestLoopBackend:
         assert entered.wait(WAIT)
         backend.submit(late)
         for each in (waiting, late):
-            each.context._cancelled.set()  # as a run does before it interrupts
+            each.context.is_stopped = True  # as a run does before it interrupts
         backend.interrupt()
         outcomes = take(), take()
         backend.close()

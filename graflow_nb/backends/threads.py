@@ -137,7 +137,7 @@ class ThreadBackend:
 
 
 def _struck(call: Call, error: TaskCancelled) -> Outcome:
-    outcome = Outcome(call.task.name)
+    outcome = Outcome(call.task.name, call.number)
     outcome.error = error
     return outcome
 

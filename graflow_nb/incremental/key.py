@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import xxhash
 
-from graflow_nb.core.arguments import Constant, Gathered, Upstream, upstreams
+from graflow_nb.core.arguments import Constant, FromChannel, Gathered, Upstream, upstreams
 from graflow_nb.core.param import Param
 from graflow_nb.incremental.code.parts import Part, encoded, value_part
 from graflow_nb.incremental.code.reads import reads_of, value_reads, walk_of
@@ -155,7 +155,7 @@ def key_of(task: Task, binding: Binding, inputs: Mapping[str, Produced]) -> Key:
         What the tasks before it made.
     """
     options, reads = task.options, reads_of_task(task, binding)
-    frame, head = _frame(task.name, options.inject_context)
+    frame, head = _frame(task.stored_as, options.inject_context)
     parts: list[Part] = []
     given: dict[str, Reads] = {}
     if options.version is not None:
@@ -192,12 +192,14 @@ def _argument(
         return (Part("input", label, name.encode() + inputs[source.task].print_of(source.variable)),)
     if type(source) is Gathered:
         prints = b"".join(inputs[task].prints[None] for task in source.tasks)
-        return (Part("input", ", ".join(source.tasks), b"list:" + name.encode() + prints),)
+        return (Part("input", source.name or ", ".join(source.tasks), b"list:" + name.encode() + prints),)
     if type(source) is Constant:
         if type(source.value) in _SIMPLE:
             return (value_part("argument", name, source.value),)
         given[name] = argument_reads(name, source.value)
         return given[name].parts
+    if type(source) is FromChannel:
+        return (Part("channel", name, source.key.encode()),)
     return (Part("context", name, b"context"),)
 
 

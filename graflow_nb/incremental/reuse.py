@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graflow_nb.core.arguments import upstreams
+from graflow_nb.core.commands import COMMANDS, Next
 from graflow_nb.core.errors import LostError, NoResultError, TaskCancelled, describe
 from graflow_nb.core.settings import Decision, Recorded, Withdrawn
 from graflow_nb.incremental.code.modules import Looks
@@ -16,10 +17,10 @@ from graflow_nb.incremental.code.paths import NO_PATHS, paths_in
 from graflow_nb.incremental.code.source import Sources
 from graflow_nb.incremental.entry import Entry, Used
 from graflow_nb.incremental.explain import Reason, grouped
-from graflow_nb.incremental.fingerprint import fingerprint
 from graflow_nb.incremental.key import Key, reads_of_task
-from graflow_nb.incremental.prints import is_as_it_was, is_identity, is_intact, print_of
+from graflow_nb.incremental.prints import is_as_it_was, is_identity, is_intact, joined, no_content, print_of
 from graflow_nb.incremental.store.store import Kept
+from graflow_nb.incremental.trace.noted import noted
 from graflow_nb.incremental.trace.recorder import NOTHING, Recorder
 from graflow_nb.incremental.trace.watch import close_watch, open_watch
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
     from graflow_nb.core.arguments import Binding
     from graflow_nb.core.call import Call, Outcome, Produced
+    from graflow_nb.core.commands import Command
+    from graflow_nb.core.surroundings import Surroundings
     from graflow_nb.core.task import Task
     from graflow_nb.incremental.cache import Cache
     from graflow_nb.incremental.explain import Kind
@@ -42,6 +45,8 @@ class Pending:
         As in `graflow_nb.incremental.cache.Found`.
     trace : tuple of Used
         What its last run was seen to use.
+    stored_as : str
+        The name under which its result is kept.
     is_lasting : bool
         False: its values are let go of when the run ends.
     held : list of Held
@@ -50,11 +55,12 @@ class Pending:
         Looks at the call while it is made.
     """
 
-    __slots__ = ("digest", "held", "is_lasting", "key", "recorder", "trace")
+    __slots__ = ("digest", "held", "is_lasting", "key", "recorder", "stored_as", "trace")
 
     def __init__(
-        self, key: Key, digest: bytes | None, trace: tuple[Used, ...], *, is_lasting: bool = True
+        self, key: Key, digest: bytes | None, trace: tuple[Used, ...], stored_as: str, *, is_lasting: bool = True
     ) -> None:
+        self.stored_as = stored_as
         self.key = key
         self.digest = digest
         self.trace = trace
@@ -100,11 +106,11 @@ class Seen:
     against : list of str
         Why its result must not be reused.
     observed : Observed
-    used_seed : bool
-        Whether it drew numbers made from the run's seed.
+    noted : list of Used
+        What it used of the run.
     """
 
-    __slots__ = ("against", "changed", "observed", "prints", "size", "used_seed")
+    __slots__ = ("against", "changed", "noted", "observed", "prints", "size")
 
     def __init__(self) -> None:
         self.prints: dict[str | None, bytes] = {}
@@ -112,7 +118,7 @@ class Seen:
         self.changed: list[Held] = []
         self.against: list[str] = []
         self.observed = NOTHING
-        self.used_seed = False
+        self.noted: list[Used] = []
 
 
 class Reuse:
@@ -123,14 +129,14 @@ class Reuse:
     cache : Cache
     names : iterable of str
         The tasks that take part.
-    seed : int or None
+    surroundings : Surroundings
         The run's.
     """
 
-    def __init__(self, cache: Cache, names: Iterable[str], seed: int | None) -> None:
+    def __init__(self, cache: Cache, names: Iterable[str], surroundings: Surroundings) -> None:
         self._cache = cache
         self._store = cache.store
-        self._seed = seed
+        self._surroundings = surroundings
         self._kept: dict[str, Kept] = {}  # behind the results of this run
         self._holders: defaultdict[int, set[str]] = defaultdict(set)  # of each object by its id, as in `Held`
         self._handed_out: set[tuple[bytes, str]] = set()  # results without content, and who had them in this run
@@ -146,7 +152,6 @@ class Reuse:
         self._in_use.callback(close_watch)
         if self._store.disk is not None:
             self._in_use.enter_context(self._store.disk.in_use(names))
-        self._seed_used = Used("seed", "seed", fingerprint(seed), shown=repr(seed))
 
     @property
     def around(self) -> Reuse:
@@ -157,7 +162,7 @@ class Reuse:
         self, task: Task, binding: Binding, inputs: Mapping[str, Produced], *, force: Any = None
     ) -> Decision:
         """Say whether a kept result still holds; if none does, get ready to record the next."""
-        name, found = task.name, self._cache.look(task, binding, inputs, self._seed)
+        name, found = task.name, self._cache.look(task, binding, inputs, self._surroundings)
         kept = found.kept
         if kept is not None and not force:
             self._store.use(kept)
@@ -165,11 +170,12 @@ class Reuse:
             return Decision(found.reasons, self._cache.produced(kept), kept.entry.outputs, kept.entry.seconds)
         last_used = self._cache.last_used.get(name)
         if last_used is None:
-            latest = self._store.latest(name)
+            latest = self._store.latest(task.stored_as)
             last_used = latest.trace if latest is not None else ()
         self._kept.pop(name, None)
+        pending = Pending(found.key, found.digest, last_used, task.stored_as, is_lasting=task.options.keep)
         reasons = found.reasons if not force else (Reason("forced") if force is True else force,)
-        return Decision(reasons, key=Pending(found.key, found.digest, last_used, is_lasting=task.options.keep))
+        return Decision(reasons, key=pending)
 
     def missing(self, produced: Produced, variable: str | None, reader: str) -> Reason | None:
         """Return why a value has to be made again for a task that reads it, or None."""
@@ -240,14 +246,14 @@ class Reuse:
             seen.size += size
         outcome.prints = seen.prints
         seen.against = [
-            *(f"it used context.{name}, which differs in each run" for name in call.context.volatile),
             *seen.observed.against,
             *_changed_reads(call, pending),
             *_changed_arguments(call, pending),
         ]
-        seen.used_seed = call.context.used_seed
-        if call.context.next_tasks:
-            seen.against.append("it asked for other tasks")
+        for what in noted(call.context):
+            (seen.noted if isinstance(what, Used) else seen.against).append(what)  # type: ignore[arg-type]
+        if outcome.commands:
+            seen.prints[COMMANDS] = _print_of_commands(outcome.commands)
 
     def record(self, outcome: Outcome, key: Any, made: Mapping[str, Produced]) -> Recorded:
         """Keep what a task made, unless something speaks against it."""
@@ -289,6 +295,14 @@ class Reuse:
             held.holders.discard(outcome.name)
         return changes, again
 
+    def prints_of(self, value: Any) -> Mapping[str | None, bytes]:
+        """Return the fingerprints of a result that the run itself made."""
+        return {None: print_of(value)[0]}
+
+    def joined(self, parts: Sequence[Produced]) -> Mapping[str | None, bytes]:
+        """Return the fingerprints of the list of some results."""
+        return {None: joined([part.prints[None] for part in parts])}
+
     def close(self) -> list[str]:
         """End it; return what should be said of the store."""
         self._in_use.close()
@@ -308,10 +322,10 @@ class Reuse:
     def _keep(self, outcome: Outcome, pending: Pending, seen: Seen, produced: Produced) -> list[str]:
         assert pending.digest is not None
         entry = Entry(
-            outcome.name,
+            pending.stored_as,
             pending.digest,
             pending.key.parts,
-            (*seen.observed.used, *([self._seed_used] if seen.used_seed else ())),
+            (*seen.observed.used, *seen.noted),
             seen.prints,
             outcome.outputs,
             outcome.ended - outcome.started,
@@ -319,8 +333,7 @@ class Reuse:
             seen.observed.marks,
             sources=Sources(pending.key.codes),
         )
-        values: dict[str | None, Any] = {None: outcome.value}
-        values.update(outcome.variables)
+        values = {**produced.at_hand}
         kept = self._kept[outcome.name] = Kept(entry, values, seen.size, self._cache.now())
         self._cache.not_kept.pop(outcome.name, None)
         if not pending.is_lasting:
@@ -374,6 +387,11 @@ def _prints_of_unchanged(held: Sequence[Held], changed: Sequence[Held]) -> dict[
     return {
         id(each.value): each.print for each in held if not (id(each.value) in others or is_identity(each.print))
     }
+
+
+def _print_of_commands(commands: Sequence[Command]) -> bytes:
+    """Return the fingerprint of what a task asked for; a task in it has none that would stay."""
+    return no_content() if any(isinstance(c, Next) for c in commands) else print_of([*commands])[0]
 
 
 def _lost(name: str) -> Any:
