@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from functools import lru_cache
 from itertools import pairwise
+from math import ceil
 from typing import TYPE_CHECKING
 
 from graflow_nb.core.status import Status
@@ -86,7 +87,7 @@ def _place(names: tuple[str, ...], edges: tuple[Edge, ...], direction: Direction
     """Give all cards one width: the eye then follows columns and not ragged edges."""
     narrowest, widest = CARD_WIDTHS
     wanted = TEXT_LEFT + TEXT_RIGHT + NAME_COLUMN * max(map(display_width, names), default=0)
-    width = min(max(wanted, narrowest), widest)
+    width = ceil(min(max(wanted, narrowest), widest))
     return lay_out(dict.fromkeys(names, (width, CARD_HEIGHT)), edges, direction)
 
 
