@@ -44,7 +44,7 @@ from graflow_nb.core.graph import TaskGraph
 from graflow_nb.core.run import Run
 from graflow_nb.core.services import Services, set_services
 from graflow_nb.core.status import Status
-from graflow_nb.core.task import Task, TaskWrapper
+from graflow_nb.core.task import Defined, Task, TaskWrapper
 from graflow_nb.core.workflow import WorkflowContext, workflow
 from graflow_nb.incremental.cache import open_cache
 from graflow_nb.incremental.files import File
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Chain",
     "CycleError",
+    "Defined",
     "DuplicateTaskError",
     "DuplicateVariableError",
     "EmptyWorkflowError",

@@ -1,0 +1,62 @@
+"""The sub-commands of ``%flow`` that write files: a report, an export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from IPython.core.error import UsageError
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from graflow_nb.notebook.document.source import Document
+    from graflow_nb.notebook.session import Session
+
+
+class Papers:
+    """What `graflow_nb.notebook.magics.FlowMagics` has for files."""
+
+    shell: InteractiveShell
+    _session: Session
+
+    def _report(self, options: Namespace) -> None:
+        from graflow_nb.notebook.document.write import check_free, write_whole
+        from graflow_nb.notebook.reports import report_of
+
+        flow = self._session.flow
+        if flow.last_run is None:
+            raise UsageError("%flow report: there is nothing to report before the first %flow run")
+        path = Path(options.file)
+        check_free(path, force=options.force)
+        write_whole(path, report_of(flow.last_run, title=flow.name))
+        print(f"wrote {path}")
+
+    def _export(self, options: Namespace) -> None:
+        from graflow_nb.notebook.document.export import PICTURES, check_ending, exported
+        from graflow_nb.notebook.document.write import check_free, write_whole
+
+        path = Path(options.file)
+        check_ending(path)
+        check_free(path, force=options.force)
+        if form := PICTURES.get(path.suffix):
+            write_whole(path, getattr(self._session.flow, f"to_{form}")())
+        else:
+            write_whole(path, exported(self._document(), path))
+        print(f"wrote {path}")
+
+    def _document(self) -> Document:
+        """Return the cells that ran, without tasks that were taken away since."""
+        from graflow_nb.notebook.document.cell import Kind, read_cells
+        from graflow_nb.notebook.document.source import Document
+
+        flow = self._session.flow
+        document = self._session.log.document(flow.name)
+        gone = {
+            cell.number
+            for cell in read_cells(document.code)
+            if cell.kind is Kind.TASK and cell.tasks[0] not in flow.graph
+        }
+        return Document(document.name, tuple(raw for raw in document.cells if raw.number not in gone))
