@@ -50,9 +50,5 @@ class CellLog:
 
     def document(self, name: str) -> Document:
         """Return them as a notebook."""
-        cells = [RawCell("code", ran.source, number) for number, ran in enumerate(self._ran.values(), 1)]
-        return Document(name, tuple(cells))
-
-    def seconds(self) -> dict[int, float]:
-        """Return how long each took, by its number in the document."""
-        return {number: ran.seconds for number, ran in enumerate(self._ran.values(), 1)}
+        numbered = enumerate(self._ran.values(), 1)
+        return Document(name, tuple(RawCell("code", ran.source, n, seconds=ran.seconds) for n, ran in numbered))

@@ -1,4 +1,4 @@
-"""The sub-commands of ``%flow`` that write files: a report, an export."""
+"""The sub-commands of ``%flow`` that write files: a report, an export, a proposal."""
 
 from __future__ import annotations
 
@@ -46,6 +46,24 @@ class Papers:
         else:
             write_whole(path, exported(self._document(), path))
         print(f"wrote {path}")
+
+    def _suggest(self, options: Namespace) -> None:
+        from graflow_nb.notebook.adopt.suggest import propose
+        from graflow_nb.notebook.adopt.text import proposal_text
+        from graflow_nb.notebook.document.convert import to_notebook
+        from graflow_nb.notebook.document.write import check_new, write_whole
+
+        document = self._session.log.document(self._session.flow.name)
+        if not document.cells:
+            raise UsageError("%flow suggest: run the notebook's cells first, after %load_ext graflow_nb")
+        path = Path(options.output) if options.output else None
+        if path is not None:
+            check_new(path, Path(f"{document.name}.ipynb"), force=options.force)
+        proposal = propose(document)
+        print(proposal_text(proposal, cells=path is None))
+        if path is not None:
+            write_whole(path, to_notebook(proposal.cells))
+            print(f"\nwrote {path}")
 
     def _document(self) -> Document:
         """Return the cells that ran, without tasks that were taken away since."""

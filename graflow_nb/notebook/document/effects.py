@@ -7,7 +7,13 @@ import builtins
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from graflow_nb.notebook.document.methods import is_pure_module, is_safe_method, is_setting, uses_dice
+from graflow_nb.notebook.document.methods import (
+    is_pure_module,
+    is_safe_method,
+    is_setting,
+    may_change_arguments,
+    uses_dice,
+)
 from graflow_nb.notebook.names import cell_names
 from graflow_nb.notebook.statements import statements
 
@@ -185,7 +191,7 @@ def _changed_by_call(call: ast.Call, known: Known, inside: frozenset[str]) -> It
             yield root
     elif root and (in_place or any(not _is_safe(method, known) for method in _called(call))):
         yield root
-        if any(known.methods.get(method) is None and not is_safe_method(method) for method in _called(call)):
+        if any(method not in known.methods and may_change_arguments(method) for method in _called(call)):
             yield from _given(call)
 
 

@@ -37,6 +37,14 @@ scatter boxplot
 )
 """Methods that answer and change nothing, unless ``inplace=True`` stands there."""
 
+_TAKES = frozenset(
+    """
+fit fit_transform fit_predict partial_fit transform append extend add insert update remove discard pop popitem
+setdefault clear sort reverse write writelines put set text annotate legend axhline axvline fill_between
+appendleft extendleft push register load_state_dict
+""".split()
+)
+"""Methods that change their own object, and leave what they are given alone."""
 _PURE = (
     "numpy pandas math cmath statistics scipy matplotlib seaborn plotly altair json re os sys itertools "
     "collections datetime time calendar pathlib glob string functools operator copy decimal fractions textwrap "
@@ -56,6 +64,11 @@ _OWN_DICE = frozenset("default_rng RandomState Generator SeedSequence Random Sys
 def is_safe_method(name: str) -> bool:
     """Whether a method of this name answers, and changes nothing."""
     return name in _SAFE
+
+
+def may_change_arguments(name: str) -> bool:
+    """Whether a method of this name may change what it is given, and not only its own object."""
+    return name not in _SAFE | _TAKES and not name.startswith(("set_", "add_"))
 
 
 def is_pure_module(module: str, path: Sequence[str]) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from graflow_nb.core.errors import GraflowError, did_you_mean
@@ -36,12 +37,15 @@ class RawCell:
     number : int
         Which of the code cells it is, from 1; 0 for others.
     tags : sequence of str
+    seconds : float or None
+        How long it took when it ran last, if the notebook tells.
     """
 
     kind: str
     source: str
     number: int = 0
     tags: Sequence[str] = ()
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -120,15 +124,27 @@ def _cells(content: dict[str, Any]) -> Iterator[RawCell]:
     for cell in found:
         kind = "code" if cell["cell_type"] == "code" else "markdown"
         source = cell["source"] if "source" in cell else cell.get("input", "")
-        tags = (cell.get("metadata") or {}).get("tags") or ()
-        yield RawCell(kind, source if isinstance(source, str) else "".join(source), tags=tuple(map(str, tags)))
+        metadata = cell.get("metadata") or {}
+        tags = tuple(map(str, metadata.get("tags") or ()))
+        text = source if isinstance(source, str) else "".join(source)
+        yield RawCell(kind, text, tags=tags, seconds=_took(metadata.get("execution") or {}))
+
+
+def _took(times: dict[str, str]) -> float | None:
+    """Return how long a cell took, as JupyterLab notes it if it is told to."""
+    began = times.get("iopub.execute_input") or times.get("iopub.status.busy")
+    ended = times.get("shell.execute_reply") or times.get("iopub.status.idle")
+    try:
+        return (datetime.fromisoformat(str(ended)) - datetime.fromisoformat(str(began))).total_seconds()
+    except ValueError:
+        return None
 
 
 def _numbered(cells: Iterator[RawCell]) -> Iterator[RawCell]:
     number = 0
     for cell in cells:
         number += cell.kind == "code"
-        yield RawCell(cell.kind, cell.source, number if cell.kind == "code" else 0, cell.tags)
+        yield replace(cell, number=number if cell.kind == "code" else 0)
 
 
 def _script(path: Path, text: str) -> Document:

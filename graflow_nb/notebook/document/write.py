@@ -27,6 +27,20 @@ def check_free(path: Path, *, force: bool) -> None:
     _try(path)
 
 
+def check_new(path: Path, old: Path, *, force: bool) -> None:
+    """Raise as `check_free` does, and if a notebook is to be written over the one that it is made from.
+
+    Raises
+    ------
+    DocumentError
+    """
+    if path.suffix != ".ipynb":
+        raise DocumentError(f"{path} is to be a notebook: let its name end in .ipynb")
+    if path.exists() and old.exists() and path.samefile(old):
+        raise DocumentError(f"{path} is the old notebook, which stays as it is: give the new one another name")
+    check_free(path, force=force)
+
+
 def check_writable(path: Path) -> None:
     """Raise if a file cannot be written there, whether or not there is one.
 
