@@ -51,7 +51,7 @@ from graflow_nb.core.retry import RetryPolicy
 from graflow_nb.core.run import Run
 from graflow_nb.core.services import Services, set_services
 from graflow_nb.core.status import Status
-from graflow_nb.core.task import Task, TaskWrapper
+from graflow_nb.core.task import Defined, Task, TaskWrapper
 from graflow_nb.core.workflow import WorkflowContext, workflow
 from graflow_nb.incremental.cache import open_cache
 from graflow_nb.incremental.files import File
@@ -65,6 +65,7 @@ __all__ = [
     "ConditionError",
     "CycleError",
     "CycleLimitError",
+    "Defined",
     "DuplicateTaskError",
     "DuplicateVariableError",
     "EmptyWorkflowError",
