@@ -14,7 +14,7 @@ from graflow_nb.core.errors import LostError, NoResultError
 from graflow_nb.incremental.code.source import Sources
 from graflow_nb.incremental.explain import Reason, differences
 from graflow_nb.incremental.fingerprint import fingerprint
-from graflow_nb.incremental.key import Key, key_of, remembered
+from graflow_nb.incremental.key import Key, key_of, quick_key, remembered
 from graflow_nb.incremental.prints import is_identity, is_intact, stands_for_run
 from graflow_nb.incremental.staleness import outdated, stale_input
 from graflow_nb.incremental.store.store import Kept, Store
@@ -101,11 +101,16 @@ class Cache:
         known = self._remembered.get(name)
         if known is None or not known.holds(task, binding, inputs, self.moment):
             self._remembered.pop(name, None)
-            key = key_of(task, binding, inputs)
-            self.moment = object()  # values say themselves what they are, and modules are imported
+            known = quick_key(task, binding, inputs, self.moment)
+            if known is None:
+                key = key_of(task, binding, inputs)
+                self.moment = object()  # values say themselves what they are, and modules are imported
+                known = remembered(task, binding, inputs, key)
+            else:
+                key = known.key
             if reasons := _never_reused(task, key):
                 return Found(key, None, None, reasons)
-            if (known := remembered(task, binding, inputs, key)) is None:
+            if known is None:
                 return self._find(task, key, seed)
             self._remembered[name] = known
         found: Found | None = known.found  # as a rule it is found again

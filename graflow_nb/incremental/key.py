@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import xxhash
 
 from graflow_nb.core.arguments import Constant, Gathered, Upstream, upstreams
 from graflow_nb.core.param import Param
 from graflow_nb.incremental.code.parts import Part, encoded, value_part
-from graflow_nb.incremental.code.reads import reads_of, value_reads, walk_of
+from graflow_nb.incremental.code.reads import last_walk, reads_of, value_reads, walk_of
 from graflow_nb.incremental.fingerprint import fingerprint
 from graflow_nb.incremental.prints import PLAIN
 
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 FORMAT = 2
 """Counts up when the meaning of a key changes."""
+
+_Input: TypeAlias = "tuple[str, str | None, bytes]"
+"""A result that is read, as task and variable, with its fingerprint."""
+_part = partial(tuple.__new__, Part)  # half the time of `Part`; one of these is made for each edge
 
 
 @lru_cache(maxsize=10_000)
@@ -109,14 +113,14 @@ class Remembered:
     __slots__ = ("_binding", "_fn", "_inputs", "_left_out", "_options", "_walk", "found", "key")
 
     def __init__(
-        self, task: Task, binding: Binding, inputs: Sequence[tuple[str, str | None, bytes]], key: Key
+        self, task: Task, binding: Binding, inputs: Sequence[_Input], key: Key, walk: Walked | None = None
     ) -> None:
         self.key = key
         self.found: Any = None
         self._binding, self._options, self._fn = binding, task.options, task.fn
         self._inputs = inputs
         self._left_out = (*binding.free,)
-        self._walk: Walked | None = None
+        self._walk = walk
 
     def holds(self, task: Task, binding: Binding, inputs: Mapping[str, Produced], moment: object) -> bool:
         """Whether a task's key must be the same: its name has to be."""
@@ -133,17 +137,43 @@ class Remembered:
 
 def remembered(task: Task, binding: Binding, inputs: Mapping[str, Produced], key: Key) -> Remembered | None:
     """Return a key with what it was made from, or None if there is something in it that could change in place."""
-    read: list[tuple[str, str | None, bytes]] = []
-    for _, source in binding.sources():
-        if type(source) is Constant:
-            if type(source.value) not in _SIMPLE:
+    read = _plain_inputs(task, binding, inputs)
+    return Remembered(task, binding, read, key) if read is not None else None
+
+
+def quick_key(task: Task, binding: Binding, inputs: Mapping[str, Produced], moment: object) -> Remembered | None:
+    """Return a task's key without running any code of the user's, or None if that cannot be done.
+
+    What its code reads has been looked at before, and holds; its arguments are as in `Remembered`. So the
+    moment stays the same, and what other tasks read as well is not looked at again.
+    """
+    walk = last_walk(task.fn, binding.free)
+    if walk is None or not walk.holds_at(moment):
+        return None
+    read = _plain_inputs(task, binding, inputs)
+    if read is None:
+        return None
+    return Remembered(task, binding, read, key_of(task, binding, inputs, walk.reads), walk)
+
+
+def _plain_inputs(task: Task, binding: Binding, inputs: Mapping[str, Produced]) -> Sequence[_Input] | None:
+    """Return the results that a task reads, or None if anything else that it is given could change in place."""
+    if type(task.options.version) not in _SIMPLE:
+        return None
+    read: list[_Input] = []
+    for sources in (binding.positional, binding.keyword, binding.free.items()):
+        for _, source in sources:
+            if type(source) is Upstream:
+                name, variable = source
+                read.append((name, variable, inputs[name].print_of(variable)))
+            elif type(source) is Gathered:
+                read += [(name, None, inputs[name].print_of(None)) for name in source.tasks]
+            elif type(source) is Constant and type(source.value) not in _SIMPLE:
                 return None
-        else:
-            read += [(name, variable, inputs[name].print_of(variable)) for name, variable in upstreams(source)]
-    return Remembered(task, binding, read, key) if type(task.options.version) in _SIMPLE else None
+    return read
 
 
-def key_of(task: Task, binding: Binding, inputs: Mapping[str, Produced]) -> Key:
+def key_of(task: Task, binding: Binding, inputs: Mapping[str, Produced], reads: Reads | None = None) -> Key:
     """Return a task's key.
 
     Parameters
@@ -153,8 +183,10 @@ def key_of(task: Task, binding: Binding, inputs: Mapping[str, Produced]) -> Key:
         Where its arguments come from.
     inputs : mapping of str to Produced
         What the tasks before it made.
+    reads : Reads, optional
+        What its callable is and reads, if that is known.
     """
-    options, reads = task.options, reads_of_task(task, binding)
+    options, reads = task.options, reads or reads_of_task(task, binding)
     frame, head = _frame(task.name, options.inject_context)
     parts: list[Part] = []
     given: dict[str, Reads] = {}
@@ -162,11 +194,12 @@ def key_of(task: Task, binding: Binding, inputs: Mapping[str, Produced]) -> Key:
         parts.append(value_part("version", task.name, options.version))
     for index, (name, source) in enumerate(binding.positional):  # ``*names`` have an order, and one name
         if name not in options.ignore:
-            label = task.name if isinstance(task, Param) else f"{index}:{name}" if name.startswith("*") else name
+            label = task.name if isinstance(task, Param) else f"{index}:{name}" if name[0] == "*" else name
             parts += _argument(label, source, inputs, given)
-    for name, source in (*binding.keyword, *binding.free.items()):
-        if name not in options.ignore:
-            parts += _argument(name, source, inputs, given)
+    for sources in (binding.keyword, binding.free.items()):
+        for name, source in sources:
+            if name not in options.ignore:
+                parts += _argument(name, source, inputs, given)
     body, tail = reads.encoded, encoded(parts)
     digest = None if body is None or tail is None else xxhash.xxh3_128_digest(head + body + tail)
     return Key((frame, *reads.parts, *parts), digest, reads, given)
@@ -189,7 +222,8 @@ def _argument(
 ) -> Sequence[Part]:
     if type(source) is Upstream:
         label = source.task if source.variable is None else f"{source.task}.{source.variable}"
-        return (Part("input", label, name.encode() + inputs[source.task].print_of(source.variable)),)
+        print_ = name.encode() + inputs[source.task].print_of(source.variable)
+        return (_part(("input", label, print_, "")),)
     if type(source) is Gathered:
         prints = b"".join(inputs[task].prints[None] for task in source.tasks)
         return (Part("input", ", ".join(source.tasks), b"list:" + name.encode() + prints),)
