@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graflow_nb.core.arguments import upstreams
@@ -17,7 +17,7 @@ from graflow_nb.incremental.fingerprint import fingerprint
 from graflow_nb.incremental.key import Key, key_of, quick_key, remembered
 from graflow_nb.incremental.prints import is_identity, is_intact, stands_for_run
 from graflow_nb.incremental.staleness import outdated, stale_input
-from graflow_nb.incremental.store.store import Kept, Store
+from graflow_nb.incremental.store.store import Fetch, Kept, Store
 from graflow_nb.incremental.trace.secret import set_digest_key
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ FOLDER = ".graflow_nb"
 REUSED = (Reason("reused"),)
 _NEW = (Reason("new"),)
 _OFF = (Reason("off"),)
+_NONE: Mapping[str | None, Any] = MappingProxyType({})
 
 
 def reused(entry: Entry) -> Sequence[Reason]:
@@ -249,7 +250,7 @@ class Cache:
     def produced(self, kept: Kept) -> Produced:
         """Return a kept result as what readers get; its values are fetched when they are needed."""
         entry = kept.entry
-        return Produced(entry.name, kept.values or {}, entry.prints, partial(self.store.value, kept))
+        return Produced(entry.name, kept.values or _NONE, entry.prints, Fetch(self.store, kept))
 
     @staticmethod
     def _is_as_made(kept: Kept) -> bool:
@@ -284,7 +285,7 @@ class Cache:
         latest = self.store.latest(name)
         failed, reason = self.not_kept.get(name, (None, _NEW[0]))
         if failed == digest or latest is None:
-            return (reason,)
+            return (reason,) if reason is not _NEW[0] else _NEW
         return list(differences(latest.parts, key.parts, latest.sources, Sources(key.codes))) or _NEW
 
     def _against(self, task: Task, kept: Kept, key: Key, seed: int | None) -> list[Reason]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import xxhash
 
-from graflow_nb.core.arguments import Constant, Gathered, Upstream, upstreams
+from graflow_nb.core.arguments import Constant, Gathered, Upstream
 from graflow_nb.core.param import Param
 from graflow_nb.incremental.code.parts import Part, encoded, value_part
 from graflow_nb.incremental.code.reads import last_walk, reads_of, value_reads, walk_of
@@ -62,6 +62,8 @@ class Key(NamedTuple):
     @property
     def paths(self) -> Sequence[str]:
         """The files that are named."""
+        if not self.given:
+            return self.reads.paths
         return [*self.reads.paths, *(path for reads in self.given.values() for path in reads.paths)]
 
     @property

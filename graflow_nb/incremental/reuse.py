@@ -6,21 +6,23 @@ import time
 from collections import defaultdict
 from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from graflow_nb.core.arguments import upstreams
 from graflow_nb.core.errors import LostError, NoResultError, TaskCancelled, describe
 from graflow_nb.core.settings import Decision, Recorded, Withdrawn
 from graflow_nb.incremental.code.modules import Looks
 from graflow_nb.incremental.code.paths import NO_PATHS, paths_in
+from graflow_nb.incremental.code.reads import last_walk
 from graflow_nb.incremental.code.source import Sources
 from graflow_nb.incremental.entry import Entry, Used
 from graflow_nb.incremental.explain import Reason, grouped
 from graflow_nb.incremental.fingerprint import fingerprint
-from graflow_nb.incremental.key import Key, reads_of_task
+from graflow_nb.incremental.key import reads_of_task
+from graflow_nb.incremental.pending import Held, Pending, Seen
 from graflow_nb.incremental.prints import is_as_it_was, is_identity, is_intact, print_of
 from graflow_nb.incremental.store.store import Kept
-from graflow_nb.incremental.trace.recorder import NOTHING, Recorder
+from graflow_nb.incremental.trace.recorder import Recorder
 from graflow_nb.incremental.trace.watch import close_watch, open_watch
 
 if TYPE_CHECKING:
@@ -31,88 +33,6 @@ if TYPE_CHECKING:
     from graflow_nb.core.task import Task
     from graflow_nb.incremental.cache import Cache
     from graflow_nb.incremental.explain import Kind
-
-
-class Pending:
-    """What was known of a task when it was decided that it has to run.
-
-    Attributes
-    ----------
-    key, digest
-        As in `graflow_nb.incremental.cache.Found`.
-    trace : tuple of Used
-        What its last run was seen to use.
-    is_lasting : bool
-        False: its values are let go of when the run ends.
-    held : list of Held
-        What the call was handed.
-    recorder : Recorder or None
-        Looks at the call while it is made.
-    """
-
-    __slots__ = ("digest", "held", "is_lasting", "key", "recorder", "trace")
-
-    def __init__(
-        self, key: Key, digest: bytes | None, trace: tuple[Used, ...], *, is_lasting: bool = True
-    ) -> None:
-        self.key = key
-        self.digest = digest
-        self.trace = trace
-        self.is_lasting = is_lasting
-        self.held: list[Held] = []
-        self.recorder: Recorder | None = None
-
-
-class Held(NamedTuple):
-    """A result that a call was handed, and that could be changed or name a file.
-
-    Attributes
-    ----------
-    argument : str
-        The name under which the task has it.
-    task : str
-        The task that made it.
-    value : object
-    print : bytes
-        Its fingerprint when it was made.
-    holders : set of str
-        The running tasks that were handed this very object.
-    """
-
-    argument: str
-    task: str
-    value: Any
-    print: bytes
-    holders: set[str]
-
-
-class Seen:
-    """What was noted where a call was made.
-
-    Attributes
-    ----------
-    prints : dict
-        The fingerprints of what it made.
-    size : int
-        How many bytes were hashed for them.
-    changed : list of Held
-        Its inputs that are no longer as they were.
-    against : list of str
-        Why its result must not be reused.
-    observed : Observed
-    used_seed : bool
-        Whether it drew numbers made from the run's seed.
-    """
-
-    __slots__ = ("against", "changed", "observed", "prints", "size", "used_seed")
-
-    def __init__(self) -> None:
-        self.prints: dict[str | None, bytes] = {}
-        self.size = 0
-        self.changed: list[Held] = []
-        self.against: list[str] = []
-        self.observed = NOTHING
-        self.used_seed = False
 
 
 class Reuse:
@@ -194,7 +114,7 @@ class Reuse:
                 value = made[name].get(variable)
                 if type(value) not in NO_PATHS:  # a number stays as it is
                     holders = self._holders[id(value)]
-                    key.held.append(Held(argument, name, value, made[name].print_of(variable), holders))
+                    key.held = (*key.held, Held(argument, name, value, made[name].print_of(variable), holders))
 
     def before(self, call: Call) -> None:
         """Begin to look at what a call uses.
@@ -227,6 +147,7 @@ class Reuse:
         seen = outcome.kept = Seen()
         if pending.recorder is not None:
             seen.observed = pending.recorder.end()
+            pending.recorder = None
         seen.changed = [held for held in pending.held if not is_as_it_was(held.value, held.print)]
         self._is_any_changed |= bool(seen.changed)
         self._inside.discard(call.task.name)
@@ -319,9 +240,7 @@ class Reuse:
             seen.observed.marks,
             sources=Sources(pending.key.codes),
         )
-        values: dict[str | None, Any] = {None: outcome.value}
-        values.update(outcome.variables)
-        kept = self._kept[outcome.name] = Kept(entry, values, seen.size, self._cache.now())
+        kept = self._kept[outcome.name] = Kept(entry, produced.at_hand, seen.size, self._cache.now())
         self._cache.not_kept.pop(outcome.name, None)
         if not pending.is_lasting:
             self._passing.append((kept, produced))
@@ -385,6 +304,9 @@ def _lost(name: str) -> Any:
 
 def _changed_reads(call: Call, pending: Pending) -> Iterator[str]:
     assert call.binding is not None
+    walk = last_walk(call.task.fn, call.binding.free)
+    if walk is not None and walk.reads is pending.key.reads and walk.holds():
+        return
     reads = reads_of_task(call.task, call.binding)
     if reads is pending.key.reads:
         return

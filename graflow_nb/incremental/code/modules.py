@@ -25,6 +25,7 @@ class _Loaded(NamedTuple):
     """What is known of a module as it was loaded."""
 
     spec: object  # each load has its own
+    file: str
     stat: tuple[int, int]
     digest: bytes  # of its source; empty: it had changed before it was seen first
     text: str
@@ -106,10 +107,15 @@ def outdated_modules(names: Iterable[str]) -> list[tuple[str, str]]:
     found = []
     for name in names:
         module = sys.modules.get(name)
-        if module is not None and (file := _file_of(module)):
+        if module is None:
+            continue
+        known = _loaded.get(name)
+        if known is not None and known.spec is _spec_of(module) and known.file == getattr(module, "__file__", ""):
+            file: str | None = known.file
+        elif file := _file_of(module):
             note(module)
-            if _has_changed(name, file):
-                found.append((name, file))
+        if file and _has_changed(name, file):
+            found.append((name, file))
     return found
 
 
@@ -164,7 +170,7 @@ def _first_look(module: ModuleType, file: str) -> _Loaded:
     stat, source = _stat(file), _read(file)
     is_same = not _has_older_bytecode(module, stat) and _has_functions_of(module, file, source)
     digest = xxhash.xxh3_128_digest(source) if is_same else b""
-    return _Loaded(_spec_of(module), stat, digest, source.decode(errors="replace"))
+    return _Loaded(_spec_of(module), file, stat, digest, source.decode(errors="replace"))
 
 
 def _has_older_bytecode(module: ModuleType, stat: tuple[int, int]) -> bool:

@@ -207,5 +207,18 @@ class Store:
                 self._kept[kept.entry.name].remove(kept)
 
 
+class Fetch:
+    """Fetches values of a result when they are asked for; many are made, and few are called."""
+
+    __slots__ = ("_kept", "_store")
+
+    def __init__(self, store: Store, kept: Kept) -> None:
+        self._store = store
+        self._kept = kept
+
+    def __call__(self, variable: str | None) -> Any:
+        return self._store.value(self._kept, variable)
+
+
 def _not_loaded(entry: Stored) -> Kept:
     return Kept(entry, None, entry.size, None)
