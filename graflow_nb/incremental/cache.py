@@ -15,7 +15,7 @@ from graflow_nb.incremental.code.source import Sources
 from graflow_nb.incremental.explain import Reason, differences
 from graflow_nb.incremental.fingerprint import fingerprint
 from graflow_nb.incremental.key import Key, key_of, quick_key, remembered
-from graflow_nb.incremental.prints import is_identity, is_intact, stands_for_run
+from graflow_nb.incremental.prints import is_identity, is_intact, stand_for_run
 from graflow_nb.incremental.staleness import outdated, stale_input
 from graflow_nb.incremental.store.store import Fetch, Kept, Store
 from graflow_nb.incremental.trace.secret import set_digest_key
@@ -292,7 +292,7 @@ class Cache:
         """Return what speaks against using a result whose key is right."""
         entry = kept.entry
         reasons = list(self._broken(entry, seed)) if entry.trace else []
-        if kept.checked is None and any(map(stands_for_run, key.parts)):  # the entry's are equal, and encoded
+        if kept.checked is None and stand_for_run(key.parts):  # the entry's are equal, and encoded
             reasons.append(Reason("elsewhere"))
         max_age = task.options.max_age
         if max_age is not None and time.time() - entry.created > max_age:

@@ -190,18 +190,18 @@ def key_of(task: Task, binding: Binding, inputs: Mapping[str, Produced], reads: 
     """
     options, reads = task.options, reads or reads_of_task(task, binding)
     frame, head = _frame(task.name, options.inject_context)
+    ignored = options.ignore
     parts: list[Part] = []
     given: dict[str, Reads] = {}
     if options.version is not None:
         parts.append(value_part("version", task.name, options.version))
     for index, (name, source) in enumerate(binding.positional):  # ``*names`` have an order, and one name
-        if name not in options.ignore:
+        if name not in ignored:
             label = task.name if isinstance(task, Param) else f"{index}:{name}" if name[0] == "*" else name
             parts += _argument(label, source, inputs, given)
-    for sources in (binding.keyword, binding.free.items()):
-        for name, source in sources:
-            if name not in options.ignore:
-                parts += _argument(name, source, inputs, given)
+    for name, source in (*binding.keyword, *binding.free.items()) if binding.keyword or binding.free else ():
+        if name not in ignored:
+            parts += _argument(name, source, inputs, given)
     body, tail = reads.encoded, encoded(parts)
     digest = None if body is None or tail is None else xxhash.xxh3_128_digest(head + body + tail)
     return Key((frame, *reads.parts, *parts), digest, reads, given)

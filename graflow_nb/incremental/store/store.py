@@ -87,6 +87,8 @@ class Store:
     def find(self, name: str, key: bytes) -> Iterator[Kept]:
         """Go through the results of a task under a key, the latest first."""
         several = self._kept.get(name, ())
+        if not several and self.disk is not None:
+            return map(_not_loaded, self.disk.find(name, key))
         here = [kept for kept in reversed(several) if kept.entry.key == key]  # some may be let go of meanwhile
         if self.disk is None:
             return iter(here)
