@@ -137,7 +137,8 @@ class Reuse:
         if call.binding is not None and call.binding.free:
             values += [held.value for held in pending.held if held.argument in call.binding.free]
         given = [path for value in values if type(value) not in NO_PATHS for path in paths_in(value)]
-        named = list(dict.fromkeys((*pending.key.paths, *given)))
+        paths = pending.key.paths
+        named = list(dict.fromkeys((*paths, *given))) if paths or given else ()
         pending.recorder = Recorder(literals=named, inputs=call.task.options.inputs, before=pending.trace)
         pending.recorder.begin()
 
@@ -160,12 +161,12 @@ class Reuse:
             seen.prints[name], size = (known, 0) if known else print_of(value)
             seen.size += size
         outcome.prints = seen.prints
-        seen.against = [
-            *(f"it used context.{name}, which differs in each run" for name in call.context.volatile),
-            *seen.observed.against,
-            *_changed_reads(call, pending),
-            *_changed_arguments(call, pending),
-        ]
+        seen.against = [f"it used context.{name}, which differs in each run" for name in call.context.volatile]
+        seen.against += seen.observed.against
+        if not _reads_the_same(call, pending):
+            seen.against += _changed_reads(call, pending)
+        if pending.key.given:
+            seen.against += _changed_arguments(call, pending)
         seen.used_seed = call.context.used_seed
         if call.context.next_tasks:
             seen.against.append("it asked for other tasks")
@@ -302,11 +303,15 @@ def _lost(name: str) -> Any:
     return load
 
 
-def _changed_reads(call: Call, pending: Pending) -> Iterator[str]:
+def _reads_the_same(call: Call, pending: Pending) -> bool:
+    """Whether it is quickly seen that all that a task's code reads is as it was."""
     assert call.binding is not None
     walk = last_walk(call.task.fn, call.binding.free)
-    if walk is not None and walk.reads is pending.key.reads and walk.holds():
-        return
+    return walk is not None and walk.reads is pending.key.reads and walk.holds()
+
+
+def _changed_reads(call: Call, pending: Pending) -> Iterator[str]:
+    assert call.binding is not None
     reads = reads_of_task(call.task, call.binding)
     if reads is pending.key.reads:
         return
@@ -318,5 +323,5 @@ def _changed_reads(call: Call, pending: Pending) -> Iterator[str]:
 
 def _changed_arguments(call: Call, pending: Pending) -> Iterator[str]:
     assert call.binding is not None
-    for name in pending.key.changed_arguments(call.binding) if pending.key.given else ():
+    for name in pending.key.changed_arguments(call.binding):
         yield f"its argument {name!r} was changed in place while it ran: work on a copy, {name}.copy()"

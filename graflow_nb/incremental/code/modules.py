@@ -32,6 +32,7 @@ class _Loaded(NamedTuple):
 
 
 _loaded: dict[str, _Loaded] = {}
+_plain_stat = os.stat  # while tasks run, `os.stat` itself tells whoever listens
 
 
 def full_name(imported: Import, namespace: Mapping[str, Any]) -> str | None:
@@ -127,12 +128,14 @@ class Looks:
 
     def outdated(self, names: Iterable[str], ended: float) -> list[tuple[str, str]]:
         """Return what `outdated_modules` does, for a call that ended at this time of `time.perf_counter`."""
-        due = [name for name in names if self._as_loaded.get(name, 0.0) < ended]
-        now = time.perf_counter()
-        found = outdated_modules(due)
-        self._as_loaded.update(dict.fromkeys(due, now))
-        for name, _ in found:
-            del self._as_loaded[name]
+        found = []
+        for name in names:
+            if self._as_loaded.get(name, 0.0) < ended:
+                now = time.perf_counter()
+                if changed := outdated_modules((name,)):
+                    found += changed
+                else:
+                    self._as_loaded[name] = now
         return found
 
 
@@ -212,7 +215,7 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
 
 def _stat(file: str) -> tuple[int, int]:
     try:
-        found = os.stat(file)  # noqa: PTH116 - a third of the time
+        found = _plain_stat(file)
     except OSError:
         return 0, 0
     return found.st_mtime_ns, found.st_size
