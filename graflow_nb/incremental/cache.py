@@ -14,7 +14,7 @@ from graflow_nb.core.errors import LostError, NoResultError
 from graflow_nb.incremental.code.source import Sources
 from graflow_nb.incremental.explain import Reason, differences
 from graflow_nb.incremental.fingerprint import fingerprint
-from graflow_nb.incremental.key import Key, key_of, quick_key, remembered
+from graflow_nb.incremental.key import Key, holding_walk, key_of
 from graflow_nb.incremental.prints import is_identity, is_intact, stand_for_run
 from graflow_nb.incremental.staleness import outdated, stale_input
 from graflow_nb.incremental.store.store import Fetch, Kept, Store
@@ -102,13 +102,10 @@ class Cache:
         known = self._remembered.get(name)
         if known is None or not known.holds(task, binding, inputs, self.moment):
             self._remembered.pop(name, None)
-            known = quick_key(task, binding, inputs, self.moment)
-            if known is None:
-                key = key_of(task, binding, inputs)
+            walk = holding_walk(task, binding, self.moment)
+            key, known = key_of(task, binding, inputs, walk)
+            if walk is None or known is None:
                 self.moment = object()  # values say themselves what they are, and modules are imported
-                known = remembered(task, binding, inputs, key)
-            else:
-                key = known.key
             if reasons := _never_reused(task, key):
                 return Found(key, None, None, reasons)
             if known is None:

@@ -16,7 +16,7 @@ from graflow_nb.incremental.fingerprint import fingerprint
 from graflow_nb.incremental.prints import PLAIN
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from types import CodeType
 
     from graflow_nb.core.arguments import Binding, Source
@@ -137,46 +137,18 @@ class Remembered:
         return reads_of(self._fn, self._left_out) is self.key.reads
 
 
-def remembered(task: Task, binding: Binding, inputs: Mapping[str, Produced], key: Key) -> Remembered | None:
-    """Return a key with what it was made from, or None if there is something in it that could change in place."""
-    read = _plain_inputs(task, binding, inputs)
-    return Remembered(task, binding, read, key) if read is not None else None
-
-
-def quick_key(task: Task, binding: Binding, inputs: Mapping[str, Produced], moment: object) -> Remembered | None:
-    """Return a task's key without running any code of the user's, or None if that cannot be done.
-
-    What its code reads has been looked at before, and holds; its arguments are as in `Remembered`. So the
-    moment stays the same, and what other tasks read as well is not looked at again.
-    """
+def holding_walk(task: Task, binding: Binding, moment: object) -> Walked | None:
+    """Return the walk through a task's function that is remembered, if it holds at a moment."""
     walk = last_walk(task.fn, binding.free)
-    if walk is None or not walk.holds_at(moment):
-        return None
-    read = _plain_inputs(task, binding, inputs)
-    if read is None:
-        return None
-    return Remembered(task, binding, read, key_of(task, binding, inputs, walk.reads), walk)
+    return walk if walk is not None and walk.holds_at(moment) else None
 
 
-def _plain_inputs(task: Task, binding: Binding, inputs: Mapping[str, Produced]) -> Sequence[_Input] | None:
-    """Return the results that a task reads, or None if anything else that it is given could change in place."""
-    if type(task.options.version) not in _SIMPLE:
-        return None
-    read: list[_Input] = []
-    for sources in (binding.positional, binding.keyword, binding.free.items()):
-        for _, source in sources:
-            if type(source) is Upstream:
-                name, variable = source
-                read.append((name, variable, inputs[name].print_of(variable)))
-            elif type(source) is Gathered:
-                read += [(name, None, inputs[name].print_of(None)) for name in source.tasks]
-            elif type(source) is Constant and type(source.value) not in _SIMPLE:
-                return None
-    return read
+def key_of(
+    task: Task, binding: Binding, inputs: Mapping[str, Produced], walk: Walked | None = None
+) -> tuple[Key, Remembered | None]:
+    """Return a task's key, and what it was made from unless something in that could change in place.
 
-
-def key_of(task: Task, binding: Binding, inputs: Mapping[str, Produced], reads: Reads | None = None) -> Key:
-    """Return a task's key.
+    With a walk that holds, and if the latter is returned, no code of the user's was run.
 
     Parameters
     ----------
@@ -185,26 +157,49 @@ def key_of(task: Task, binding: Binding, inputs: Mapping[str, Produced], reads: 
         Where its arguments come from.
     inputs : mapping of str to Produced
         What the tasks before it made.
-    reads : Reads, optional
+    walk : Walked, optional
         What its callable is and reads, if that is known.
     """
-    options, reads = task.options, reads or reads_of_task(task, binding)
+    options, ignored = task.options, task.options.ignore
+    reads = walk.reads if walk is not None else reads_of_task(task, binding)
     frame, head = _frame(task.name, options.inject_context)
-    ignored = options.ignore
     parts: list[Part] = []
     given: dict[str, Reads] = {}
+    read: list[_Input] = []
+    is_plain = type(options.version) in _SIMPLE
     if options.version is not None:
         parts.append(value_part("version", task.name, options.version))
-    for index, (name, source) in enumerate(binding.positional):  # ``*names`` have an order, and one name
+    for label, name, source in _labelled(task, binding):
+        if type(source) is Upstream:
+            before, variable = source
+            print_ = inputs[before].print_of(variable)
+            read.append((before, variable, print_))
+            if name not in ignored:
+                shown = before if variable is None else f"{before}.{variable}"
+                parts.append(_part(("input", shown, label.encode() + print_, "")))
+            continue
+        if type(source) is Gathered:
+            read += [(before, None, inputs[before].print_of(None)) for before in source.tasks]
+        elif type(source) is Constant and type(source.value) not in _SIMPLE:
+            is_plain = False
         if name not in ignored:
-            label = task.name if isinstance(task, Param) else f"{index}:{name}" if name[0] == "*" else name
             parts += _argument(label, source, inputs, given)
-    for name, source in (*binding.keyword, *binding.free.items()) if binding.keyword or binding.free else ():
-        if name not in ignored:
-            parts += _argument(name, source, inputs, given)
     body, tail = reads.encoded, encoded(parts)
     digest = None if body is None or tail is None else xxhash.xxh3_128_digest(head + body + tail)
-    return Key((frame, *reads.parts, *parts), digest, reads, given)
+    key = Key((frame, *reads.parts, *parts), digest, reads, given)
+    return key, Remembered(task, binding, read, key, walk) if is_plain else None
+
+
+def _labelled(task: Task, binding: Binding) -> Iterable[tuple[str, str, Source]]:
+    """Return what each argument is called in a key, its name and its source; ``*names`` have an order."""
+    found: list[tuple[str, str, Source]] = []
+    if binding.positional:
+        own = task.name if isinstance(task, Param) else ""
+        for index, (name, source) in enumerate(binding.positional):
+            found.append((own or (f"{index}:{name}" if name[0] == "*" else name), name, source))
+    if binding.keyword or binding.free:
+        found += [(name, name, source) for name, source in (*binding.keyword, *binding.free.items())]
+    return found
 
 
 def reads_of_task(task: Task, binding: Binding) -> Reads:
@@ -222,10 +217,6 @@ def argument_reads(name: str, value: Any) -> Reads:
 def _argument(
     name: str, source: Source, inputs: Mapping[str, Produced], given: dict[str, Reads]
 ) -> Sequence[Part]:
-    if type(source) is Upstream:
-        label = source.task if source.variable is None else f"{source.task}.{source.variable}"
-        print_ = name.encode() + inputs[source.task].print_of(source.variable)
-        return (_part(("input", label, print_, "")),)
     if type(source) is Gathered:
         prints = b"".join(inputs[task].prints[None] for task in source.tasks)
         return (Part("input", ", ".join(source.tasks), b"list:" + name.encode() + prints),)
