@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graflow_nb.core.arguments import upstreams
@@ -14,10 +14,10 @@ from graflow_nb.core.errors import LostError, NoResultError
 from graflow_nb.core.surroundings import Surroundings
 from graflow_nb.incremental.code.source import Sources
 from graflow_nb.incremental.explain import Reason, differences
-from graflow_nb.incremental.key import Key, key_of, remembered
-from graflow_nb.incremental.prints import is_identity, is_intact, stands_for_run
+from graflow_nb.incremental.key import Key, holding_walk, key_of
+from graflow_nb.incremental.prints import is_identity, is_intact, stand_for_run
 from graflow_nb.incremental.staleness import outdated, stale_input
-from graflow_nb.incremental.store.store import Kept, Store
+from graflow_nb.incremental.store.store import Fetch, Kept, Store
 from graflow_nb.incremental.trace.secret import set_digest_key
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ NOWHERE = Surroundings()
 REUSED = (Reason("reused"),)
 _NEW = (Reason("new"),)
 _OFF = (Reason("off"),)
+_NONE: Mapping[str | None, Any] = MappingProxyType({})
 
 
 def reused(entry: Entry) -> Sequence[Reason]:
@@ -105,11 +106,13 @@ class Cache:
         known = self._remembered.get(name)
         if known is None or not known.holds(task, binding, inputs, self.moment):
             self._remembered.pop(name, None)
-            key = key_of(task, binding, inputs)
-            self.moment = object()  # values say themselves what they are, and modules are imported
+            walk = holding_walk(task, binding, self.moment)
+            key, known = key_of(task, binding, inputs, walk)
+            if walk is None or known is None:
+                self.moment = object()  # values say themselves what they are, and modules are imported
             if reasons := _never_reused(task, key):
                 return Found(key, None, None, reasons)
-            if (known := remembered(task, binding, inputs, key)) is None:
+            if known is None:
                 return self._find(task, key, surroundings)
             self._remembered[name] = known
         found: Found | None = known.found  # as a rule it is found again
@@ -250,7 +253,7 @@ class Cache:
     def produced(self, kept: Kept) -> Produced:
         """Return a kept result as what readers get; its values are fetched when they are needed."""
         entry = kept.entry
-        return Produced(entry.name, kept.values or {}, entry.prints, partial(self.store.value, kept))
+        return Produced(entry.name, kept.values or _NONE, entry.prints, Fetch(self.store, kept))
 
     @staticmethod
     def _is_as_made(kept: Kept) -> bool:
@@ -271,7 +274,7 @@ class Cache:
         latest = self.store.latest(task.stored_as)
         failed, reason = self.not_kept.get(task.name, (None, _NEW[0]))
         if failed == digest or latest is None:
-            return (reason,)
+            return (reason,) if reason is not _NEW[0] else _NEW
         reasons = list(differences(latest.parts, key.parts, latest.sources, Sources(key.codes)))
         if task.stored_as != task.name:  # that was of another item
             reasons = [reason for reason in reasons if reason.part != "argument"]
@@ -281,7 +284,7 @@ class Cache:
         """Return what speaks against using a result whose key is right."""
         entry = kept.entry
         reasons = list(self._broken(entry, task, surroundings)) if entry.trace else []
-        if kept.checked is None and any(map(stands_for_run, key.parts)):  # the entry's are equal, and encoded
+        if kept.checked is None and stand_for_run(key.parts):  # the entry's are equal, and encoded
             reasons.append(Reason("elsewhere"))
         max_age = task.options.max_age
         if max_age is not None and time.time() - entry.created > max_age:

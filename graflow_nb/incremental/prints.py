@@ -10,7 +10,7 @@ import xxhash
 from graflow_nb.incremental.fingerprint import Opaque, measured
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from graflow_nb.incremental.code.parts import Part
 
@@ -52,9 +52,12 @@ def is_identity(fingerprint: bytes | None) -> bool:
     return fingerprint is not None and fingerprint.startswith(_IDENTITY)
 
 
-def stands_for_run(part: Part) -> bool:
+def stand_for_run(parts: Iterable[Part]) -> bool:
     """Whether a part of a key comes from an input that has no content, and stands for the run that made it."""
-    return part.kind == "input" and part.digest is not None and _IDENTITY in part.digest
+    for kind, _, digest, _ in parts:  # noqa: SIM110 - as below
+        if kind == "input" and digest is not None and _IDENTITY in digest:
+            return True
+    return False
 
 
 def is_as_it_was(value: Any, was: bytes) -> bool:

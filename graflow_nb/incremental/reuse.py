@@ -6,7 +6,7 @@ import time
 from collections import defaultdict
 from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from graflow_nb.core.arguments import upstreams
 from graflow_nb.core.commands import COMMANDS, Next
@@ -14,14 +14,16 @@ from graflow_nb.core.errors import LostError, NoResultError, TaskCancelled, desc
 from graflow_nb.core.settings import Decision, Recorded, Withdrawn
 from graflow_nb.incremental.code.modules import Looks
 from graflow_nb.incremental.code.paths import NO_PATHS, paths_in
+from graflow_nb.incremental.code.reads import last_walk
 from graflow_nb.incremental.code.source import Sources
 from graflow_nb.incremental.entry import Entry, Used
 from graflow_nb.incremental.explain import Reason, grouped
-from graflow_nb.incremental.key import Key, reads_of_task
+from graflow_nb.incremental.key import reads_of_task
+from graflow_nb.incremental.pending import Held, Pending, Seen
 from graflow_nb.incremental.prints import is_as_it_was, is_identity, is_intact, joined, no_content, print_of
 from graflow_nb.incremental.store.store import Kept
 from graflow_nb.incremental.trace.noted import noted
-from graflow_nb.incremental.trace.recorder import NOTHING, Recorder
+from graflow_nb.incremental.trace.recorder import Recorder
 from graflow_nb.incremental.trace.watch import close_watch, open_watch
 
 if TYPE_CHECKING:
@@ -34,91 +36,6 @@ if TYPE_CHECKING:
     from graflow_nb.core.task import Task
     from graflow_nb.incremental.cache import Cache
     from graflow_nb.incremental.explain import Kind
-
-
-class Pending:
-    """What was known of a task when it was decided that it has to run.
-
-    Attributes
-    ----------
-    key, digest
-        As in `graflow_nb.incremental.cache.Found`.
-    trace : tuple of Used
-        What its last run was seen to use.
-    stored_as : str
-        The name under which its result is kept.
-    is_lasting : bool
-        False: its values are let go of when the run ends.
-    held : list of Held
-        What the call was handed.
-    recorder : Recorder or None
-        Looks at the call while it is made.
-    """
-
-    __slots__ = ("digest", "held", "is_lasting", "key", "recorder", "stored_as", "trace")
-
-    def __init__(
-        self, key: Key, digest: bytes | None, trace: tuple[Used, ...], stored_as: str, *, is_lasting: bool = True
-    ) -> None:
-        self.stored_as = stored_as
-        self.key = key
-        self.digest = digest
-        self.trace = trace
-        self.is_lasting = is_lasting
-        self.held: list[Held] = []
-        self.recorder: Recorder | None = None
-
-
-class Held(NamedTuple):
-    """A result that a call was handed, and that could be changed or name a file.
-
-    Attributes
-    ----------
-    argument : str
-        The name under which the task has it.
-    task : str
-        The task that made it.
-    value : object
-    print : bytes
-        Its fingerprint when it was made.
-    holders : set of str
-        The running tasks that were handed this very object.
-    """
-
-    argument: str
-    task: str
-    value: Any
-    print: bytes
-    holders: set[str]
-
-
-class Seen:
-    """What was noted where a call was made.
-
-    Attributes
-    ----------
-    prints : dict
-        The fingerprints of what it made.
-    size : int
-        How many bytes were hashed for them.
-    changed : list of Held
-        Its inputs that are no longer as they were.
-    against : list of str
-        Why its result must not be reused.
-    observed : Observed
-    noted : list of Used
-        What it used of the run.
-    """
-
-    __slots__ = ("against", "changed", "noted", "observed", "prints", "size")
-
-    def __init__(self) -> None:
-        self.prints: dict[str | None, bytes] = {}
-        self.size = 0
-        self.changed: list[Held] = []
-        self.against: list[str] = []
-        self.observed = NOTHING
-        self.noted: list[Used] = []
 
 
 class Reuse:
@@ -200,7 +117,7 @@ class Reuse:
                 value = made[name].get(variable)
                 if type(value) not in NO_PATHS:  # a number stays as it is
                     holders = self._holders[id(value)]
-                    key.held.append(Held(argument, name, value, made[name].print_of(variable), holders))
+                    key.held = (*key.held, Held(argument, name, value, made[name].print_of(variable), holders))
 
     def before(self, call: Call) -> None:
         """Begin to look at what a call uses.
@@ -223,7 +140,8 @@ class Reuse:
         if call.binding is not None and call.binding.free:
             values += [held.value for held in pending.held if held.argument in call.binding.free]
         given = [path for value in values if type(value) not in NO_PATHS for path in paths_in(value)]
-        named = list(dict.fromkeys((*pending.key.paths, *given)))
+        paths = pending.key.paths
+        named = list(dict.fromkeys((*paths, *given))) if paths or given else ()
         pending.recorder = Recorder(literals=named, inputs=call.task.options.inputs, before=pending.trace)
         pending.recorder.begin()
 
@@ -233,6 +151,7 @@ class Reuse:
         seen = outcome.kept = Seen()
         if pending.recorder is not None:
             seen.observed = pending.recorder.end()
+            pending.recorder = None
         seen.changed = [held for held in pending.held if not is_as_it_was(held.value, held.print)]
         self._is_any_changed |= bool(seen.changed)
         self._inside.discard(call.task.name)
@@ -245,13 +164,14 @@ class Reuse:
             seen.prints[name], size = (known, 0) if known else print_of(value)
             seen.size += size
         outcome.prints = seen.prints
-        seen.against = [
-            *seen.observed.against,
-            *_changed_reads(call, pending),
-            *_changed_arguments(call, pending),
-        ]
-        for what in noted(call.context):
-            (seen.noted if isinstance(what, Used) else seen.against).append(what)  # type: ignore[arg-type]
+        seen.against = [*seen.observed.against]
+        if not _reads_the_same(call, pending):
+            seen.against += _changed_reads(call, pending)
+        if pending.key.given:
+            seen.against += _changed_arguments(call, pending)
+        if call.context.noted or call.context.volatile:
+            for what in noted(call.context):
+                (seen.noted if isinstance(what, Used) else seen.against).append(what)  # type: ignore[arg-type]
         if outcome.commands:
             seen.prints[COMMANDS] = _print_of_commands(outcome.commands)
 
@@ -333,8 +253,7 @@ class Reuse:
             seen.observed.marks,
             sources=Sources(pending.key.codes),
         )
-        values = {**produced.at_hand}
-        kept = self._kept[outcome.name] = Kept(entry, values, seen.size, self._cache.now())
+        kept = self._kept[outcome.name] = Kept(entry, produced.at_hand, seen.size, self._cache.now())
         self._cache.not_kept.pop(outcome.name, None)
         if not pending.is_lasting:
             self._passing.append((kept, produced))
@@ -401,6 +320,13 @@ def _lost(name: str) -> Any:
     return load
 
 
+def _reads_the_same(call: Call, pending: Pending) -> bool:
+    """Whether it is quickly seen that all that a task's code reads is as it was."""
+    assert call.binding is not None
+    walk = last_walk(call.task.fn, call.binding.free)
+    return walk is not None and walk.reads is pending.key.reads and walk.holds()
+
+
 def _changed_reads(call: Call, pending: Pending) -> Iterator[str]:
     assert call.binding is not None
     reads = reads_of_task(call.task, call.binding)
@@ -414,5 +340,5 @@ def _changed_reads(call: Call, pending: Pending) -> Iterator[str]:
 
 def _changed_arguments(call: Call, pending: Pending) -> Iterator[str]:
     assert call.binding is not None
-    for name in pending.key.changed_arguments(call.binding) if pending.key.given else ():
+    for name in pending.key.changed_arguments(call.binding):
         yield f"its argument {name!r} was changed in place while it ran: work on a copy, {name}.copy()"
