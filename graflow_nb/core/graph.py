@@ -30,6 +30,12 @@ class Journal(Protocol):
     def join_added(self, graph: TaskGraph, join: Join) -> None:
         """Take note of a join."""
 
+    def task_discarded(self, graph: TaskGraph, name: str) -> None:
+        """Take note that a task that was just written is not meant to be there."""
+
+    def frame_added(self, graph: TaskGraph, name: str) -> None:
+        """Take note of a frame."""
+
     def leaving(self, graph: TaskGraph) -> Sequence[Join]:
         """Return the joins that are no longer meant to be there: they may go where one is in the way."""
 
@@ -64,6 +70,7 @@ class TaskGraph:
         self._joins: dict[str, dict[tuple[str, ...], None]] = {}
         self._successors: dict[str, dict[str, None]] = {}
         self._removed: set[str] = set()
+        self._frames: dict[str, tuple[str, ...]] = {}
         self._may_be_cyclic = False
 
     @property
@@ -214,6 +221,42 @@ class TaskGraph:
         del self._tasks[name]
         self._removed.add(name)
         return task
+
+    def discard(self, task: Task) -> None:
+        """Take away a task that was just made, with what was wired before it."""
+        for join in self.joins(task.name):
+            self.unwire((task.name, join))
+        self.remove(task.name)
+        self._removed.discard(task.name)
+        if self.journal is not None:
+            self.journal.task_discarded(self, task.name)
+
+    @property
+    def frames(self) -> Mapping[str, Sequence[str]]:
+        """The groups that have a name, with their tasks; they are drawn as frames."""
+        there = {name: [task for task in tasks if task in self._tasks] for name, tasks in self._frames.items()}
+        return {name: tasks for name, tasks in there.items() if tasks}
+
+    def frame(self, name: str, tasks: Sequence[str]) -> None:
+        """Draw a frame with a name round tasks."""
+        self.version += 1
+        self._frames[name] = tuple(tasks)
+        if self.journal is not None:
+            self.journal.frame_added(self, name)
+
+    def unframe(self, name: str) -> None:
+        """Draw that frame no longer."""
+        self.version += 1
+        self._frames.pop(name, None)
+
+    def copy_from(self, other: TaskGraph) -> None:
+        """Take over the tasks, joins and frames of another graph."""
+        self._tasks = dict(other._tasks)
+        self._joins = {name: dict(joins) for name, joins in other._joins.items()}
+        self._successors = {name: dict(after) for name, after in other._successors.items()}
+        self._removed = set(other._removed)
+        self._frames = dict(other._frames)
+        self.version += 1
 
     def path(self, start: str, end: str) -> list[str] | None:
         """Return the names on a way from `start` to `end` along the edges, or None."""

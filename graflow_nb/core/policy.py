@@ -6,7 +6,7 @@ import inspect
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, ClassVar, Protocol, TypeAlias, runtime_checkable
 
 from graflow_nb.core.errors import TaskDefinitionError, describe, did_you_mean
 
@@ -59,9 +59,28 @@ class Policy(Protocol):
         """Whether the members that still run need not go on."""
 
 
+def looks_at_values(policy: Policy) -> bool:
+    """Whether a policy looks at results; if not, only failures need be among them."""
+    return getattr(policy, "looks_at_values", True)
+
+
+def stops_early(policy: Policy) -> bool:
+    """Whether `is_enough` of a policy may ever be true."""
+    return getattr(policy, "stops_early", True)
+
+
+def tolerates(policy: Policy) -> bool:
+    """Whether a policy may go on although a member failed."""
+    return getattr(policy, "tolerates", True)
+
+
 @dataclass(frozen=True)
 class _Plain:
     """What most policies have in common."""
+
+    looks_at_values: ClassVar[bool] = False
+    stops_early: ClassVar[bool] = False
+    tolerates: ClassVar[bool] = True
 
     def check(self, members: Sequence[str]) -> None:
         """Hold for any members."""
@@ -73,6 +92,8 @@ class _Plain:
 @dataclass(frozen=True)
 class Strict(_Plain):
     """Every member must succeed."""
+
+    tolerates: ClassVar[bool] = False
 
     def decide(self, results: Results) -> str:
         failed = failures(results)
@@ -96,6 +117,8 @@ class BestEffort(_Plain):
 @dataclass(frozen=True)
 class FirstSuccess(_Plain):
     """One member's success is enough; the others need not go on."""
+
+    stops_early: ClassVar[bool] = True
 
     def decide(self, results: Results) -> str:
         failed = failures(results)
@@ -164,6 +187,8 @@ class Critical(_Plain):
 @dataclass(frozen=True)
 class Asked(_Plain):
     """A function of the list of results says whether to go on."""
+
+    looks_at_values: ClassVar[bool] = True
 
     fn: Callable[[list[Any]], Any]
 

@@ -121,6 +121,8 @@ _COMMANDS = {
     "reset": "take all tasks of the flow in use away",
     "cancel": "stop a run in the background",
     "report": "write the flow with all outputs to an HTML file",
+    "export": "write the flow as a script (.py), a notebook (.ipynb) or a picture (.svg, .png, .mmd)",
+    "suggest": "propose the cells that ran as tasks, as text or as a new notebook",
     "help": "show this",
 }
 
@@ -154,8 +156,11 @@ def flow_parsers() -> dict[str, Parser]:
     )
     parsers["use"].add_argument("flow", metavar="FLOW")
     parsers["remove"].add_argument("tasks", nargs="+", metavar="TASK")
-    parsers["report"].add_argument("file", metavar="FILE")
-    parsers["report"].add_argument("--force", action="store_true", help="overwrite the file")
+    for name in ("report", "export"):
+        parsers[name].add_argument("file", metavar="FILE")
+        parsers[name].add_argument("--force", action="store_true", help="overwrite the file")
+    parsers["suggest"].add_argument("-o", "--output", metavar="NEW", help="write the proposal as a new notebook")
+    parsers["suggest"].add_argument("--force", action="store_true", help="overwrite NEW")
     run = parsers["run"]
     run.add_argument("targets", nargs="*", metavar="TARGET", help="make these up to date (default: everything)")
     run.add_argument("--from", dest="from_", metavar="TASK", help="run this task and all after it again")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.display_trap import DisplayTrap
@@ -20,9 +18,9 @@ from graflow_nb.notebook.capture import show_value
 from graflow_nb.notebook.cells import check_name, compile_cell, function_of, imports_of
 from graflow_nb.notebook.display import replay
 from graflow_nb.notebook.errors import RunFailed, RunInterrupted, TaskSyntaxError
+from graflow_nb.notebook.papers import Papers
 from graflow_nb.notebook.traceback import own_traceback
 from graflow_nb.notebook.upkeep import Upkeep, assignments
-from graflow_nb.views.snapshot import run_view
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -34,7 +32,7 @@ if TYPE_CHECKING:
 
 
 @magics_class
-class FlowMagics(Upkeep, Magics):
+class FlowMagics(Upkeep, Papers, Magics):
     """The magics of one notebook.
 
     Parameters
@@ -217,17 +215,3 @@ class FlowMagics(Upkeep, Magics):
         for run in going:
             run.cancel()
         print(f"cancelling {len(going)} run(s)" if going else "no run is going on in the background")
-
-    def _report(self, options: Namespace) -> None:
-        from graflow_nb.views.report import to_report
-
-        flow = self._session.flow
-        if flow.last_run is None:
-            raise UsageError("%flow report: there is nothing to report before the first %flow run")
-        path = Path(options.file)
-        if path.exists() and not options.force:
-            raise UsageError(f"%flow report: {path} exists. --force overwrites it")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        created = datetime.fromtimestamp(flow.last_run.started_at, UTC).astimezone().strftime("%Y-%m-%d %H:%M %Z")
-        path.write_text(to_report(run_view(flow.last_run), title=flow.name, created=created), encoding="utf-8")
-        print(f"wrote {path}")

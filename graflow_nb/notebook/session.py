@@ -19,6 +19,7 @@ from graflow_nb.core.task import Task
 from graflow_nb.core.workflow import WorkflowContext
 from graflow_nb.incremental.cache import Cache, open_cache
 from graflow_nb.notebook.capture import Capture
+from graflow_nb.notebook.cell_log import CellLog
 from graflow_nb.notebook.derived import Derived
 from graflow_nb.notebook.display import RunDisplay
 from graflow_nb.notebook.history import History
@@ -74,6 +75,8 @@ class Session:
     capture : Capture
     history : History
         The last runs of each task.
+    log : CellLog
+        The cells that ran.
     live : Live
         The live widgets.
     cells_run : int
@@ -88,6 +91,7 @@ class Session:
         self._namespace: dict[str, Any] = shell.user_ns
         self.capture = Capture(shell)
         self.history = History()
+        self.log = CellLog()
         self.live = Live(self)
         self._display = RunDisplay(shell, self.live)
         self.derived = Derived(self._namespace, self._sources, self._results, self._is_any_result)

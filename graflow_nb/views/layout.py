@@ -15,7 +15,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from itertools import accumulate, pairwise
-from math import sqrt
+from math import ceil, sqrt
 from statistics import median
 from typing import TYPE_CHECKING, Literal
 
@@ -112,6 +112,21 @@ def lay_out(sizes: Mapping[str, Point], edges: Iterable[Edge], direction: Direct
         piece = _draw(sizes, names, links)
         (connected if links else alone).append(piece.transposed() if down else piece)
     return _rows([_pack(group) for group in (connected, alone) if group], limit=0)
+
+
+def straight(source: Box, target: Box, direction: Direction) -> tuple[Point, Point]:
+    """Return the line from the middle of one box's side to that of the next: the route of most edges."""
+    if direction == "TB":
+        start, end = (
+            (source.x + source.width / 2, source.y + source.height),
+            (target.x + target.width / 2, target.y),
+        )
+    else:
+        start, end = (
+            (source.x + source.width, source.y + source.height / 2),
+            (target.x, target.y + target.height / 2),
+        )
+    return start, end
 
 
 def _pieces(names: Iterable[str], edges: Iterable[Edge]) -> list[tuple[list[str], list[Edge]]]:
@@ -302,7 +317,7 @@ def _spread(graph: _Layered, extent: Sequence[float]) -> list[float]:
         _settle(rows, graph.before, centre)
         _settle(reversed(rows), graph.after, centre)
     top = min(c - e / 2 for c, e in zip(centre, extent, strict=True))
-    return [c - top for c in centre]
+    return [ceil(c - top) for c in centre]  # whole numbers are sharp, and short
 
 
 def _settle(

@@ -12,6 +12,7 @@ from sys import byteorder
 from typing import TYPE_CHECKING, Any
 
 from graflow_nb.core.status import Status
+from graflow_nb.views.layout import Box, straight
 from graflow_nb.views.page import progress
 from graflow_nb.views.svg import place
 from graflow_nb.views.text import NOT_RUN, shorten, summary
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from graflow_nb.core.param import Param
     from graflow_nb.core.run import Run
-    from graflow_nb.views.layout import Box, Direction
+    from graflow_nb.views.layout import Direction, Layout
     from graflow_nb.views.model import EdgeView, FlowView, NodeView
 
 FROM_CACHE, STALE, WARNED, HAS_OUTPUTS = 16, 32, 64, 128
@@ -42,22 +43,26 @@ def statuses_data() -> list[dict[str, str]]:
 def graph_data(view: FlowView, direction: Direction = "LR") -> dict[str, Any]:
     """Return the nodes and edges with their places; an edge names its nodes by their indices.
 
-    A node is a task unless its ``kind`` says otherwise, and its ``label`` is its name; an edge is plain.
+    A node is a task unless its ``kind`` says otherwise, and its ``label`` is its name; all have one size, ``w``
+    and ``h``. An edge is plain, and goes straight from the middle of one side to that of the other.
     """
     drawing = place(view, direction)
     index = {node.name: number for number, node in enumerate(view.nodes)}
+    first = next(iter(drawing.boxes.values()), Box(0, 0, 0, 0))
     return {
         "flow": view.name,
         "direction": direction,
         "width": _n(drawing.width),
         "height": _n(drawing.height),
+        "w": _n(first.width),
+        "h": _n(first.height),
         "nodes": [_node_data(node, drawing.boxes[node.name]) for node in view.nodes],
         "edges": [
             {
                 "a": index[edge.source],
                 "b": index[edge.target],
                 **_unless("plain", kind=_kind(edge)),
-                "points": [[_n(x), _n(y)] for x, y in drawing.routes[edge.source, edge.target]],
+                **_points_data(drawing, edge, direction),
             }
             for edge in view.edges
         ],
@@ -72,10 +77,15 @@ def _node_data(node: NodeView, box: Box) -> dict[str, Any]:
         **_unless(node.name, label=label),
         "x": _n(box.x),
         "y": _n(box.y),
-        "w": _n(box.width),
-        "h": _n(box.height),
         **_unless("task", kind="param" if node.is_param else "task"),
     }
+
+
+def _points_data(drawing: Layout, edge: EdgeView, direction: Direction) -> dict[str, Any]:
+    route = drawing.routes[edge.source, edge.target]
+    if route == straight(drawing.boxes[edge.source], drawing.boxes[edge.target], direction):
+        return {}
+    return {"points": [[_n(x), _n(y)] for x, y in route]}
 
 
 def _unless(usual: str, **values: str) -> dict[str, str]:

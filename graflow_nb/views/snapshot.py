@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from textwrap import dedent
 from typing import TYPE_CHECKING
 
 from graflow_nb.core.param import Param
@@ -149,6 +150,6 @@ def source_of(task: Task) -> str:
     if isinstance(source, str):
         return source
     try:
-        return inspect.getsource(inspect.unwrap(task.fn))
+        return dedent(inspect.getsource(inspect.unwrap(task.fn)))
     except (OSError, TypeError):
         return ""

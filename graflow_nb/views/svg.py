@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from functools import lru_cache
 from itertools import pairwise
+from math import ceil
 from typing import TYPE_CHECKING
 
 from graflow_nb.core.status import Status
@@ -60,7 +61,9 @@ def to_svg(view: FlowView, *, direction: Direction = "LR", links: Mapping[str, s
         f"<title>{escaped(view.name or 'flow')}</title><desc>{escaped(summary(view))}</desc>{ARROW}",
         f'<g transform="translate({_n(MARGIN)} {_n(MARGIN)})">',
         *_edges(view, drawing.routes, direction),
+        f'<g font-family="{SANS}" font-size="11" fill="{QUIET}">',
         *(_card(node, drawing.boxes[node.name], (links or {}).get(node.name)) for node in view.nodes),
+        "</g>",
         f"{_legend(drawing.height + LEGEND_HEIGHT - 6) if legend else ''}</g></svg>",
     )
     return "".join(parts)
@@ -86,7 +89,7 @@ def _place(names: tuple[str, ...], edges: tuple[Edge, ...], direction: Direction
     """Give all cards one width: the eye then follows columns and not ragged edges."""
     narrowest, widest = CARD_WIDTHS
     wanted = TEXT_LEFT + TEXT_RIGHT + NAME_COLUMN * max(map(display_width, names), default=0)
-    width = min(max(wanted, narrowest), widest)
+    width = ceil(min(max(wanted, narrowest), widest))
     return lay_out(dict.fromkeys(names, (width, CARD_HEIGHT)), edges, direction)
 
 
@@ -134,8 +137,7 @@ def _card(node: NodeView, box: Box, link: str | None) -> str:
         _disc(node),
         f'<g font-family="{MONO}" font-size="13" font-weight="600" fill="{INK}">',
         f"{_line(node.name, 20.5, box.width, NAME_COLUMN)}</g>",
-        f'<g font-family="{SANS}" font-size="11" fill="{QUIET}">',
-        f"{_line(state_line(node), 37, box.width, STATE_COLUMN)}</g></g>",
+        f"{_line(state_line(node), 37, box.width, STATE_COLUMN)}</g>",
     )
     card = "".join(parts)
     return f'<a href="{escaped(link)}">{card}</a>' if link else card
@@ -146,7 +148,7 @@ def _disc(node: NodeView) -> str:
     pale = node.status in PALE
     fill, ink = (tint(look.colour, 0.16), look.colour) if pale else (look.colour, "#ffffff")
     return (
-        f'<circle cx="21" cy="24" r="10.5" fill="{fill}"/><text x="21" y="28.5" font-family="{SANS}" '
+        f'<circle cx="21" cy="24" r="10.5" fill="{fill}"/><text x="21" y="28.5" '
         f'font-size="13" font-weight="700" text-anchor="middle" fill="{ink}">{look.symbol}</text>'
     )
 

@@ -88,6 +88,20 @@ function fitting(characters, room) {
   return characters.slice(0, end).join("");
 }
 
+/** Read a graph that came as one short text: Python's `packed` is the other half. */
+export function unpacked(text) {
+  if (!text) return {};
+  const { names, at, ends, labels = {}, params = [], kinds = {}, bends = {}, ...rest } = JSON.parse(text);
+  const nodes = names.map((name, i) => ({ name, x: at[2 * i], y: at[2 * i + 1] }));
+  for (const [i, label] of Object.entries(labels)) nodes[i].label = label;
+  for (const i of params) nodes[i].kind = "param";
+  const edges = Array.from({ length: ends.length / 2 }, (_, i) => ({ a: ends[2 * i], b: ends[2 * i + 1] }));
+  for (const [i, kind] of Object.entries(kinds)) edges[i].kind = kind;
+  for (const [i, flat] of Object.entries(bends))
+    edges[i].points = Array.from({ length: flat.length / 2 }, (_, k) => [flat[2 * k], flat[2 * k + 1]]);
+  return { ...rest, nodes, edges };
+}
+
 /** Fill in what a graph's data leave out: sizes that all nodes share, and edges that go straight from side to side. */
 export function completed(graph) {
   const whole = { flow: "", direction: "LR", width: 0, height: 0, nodes: [], edges: [], groups: [], ...graph };
@@ -1835,7 +1849,7 @@ class Widget {
   }
 
   #graph() {
-    const data = completed(this.model.get("graph"));
+    const data = completed(unpacked(this.model.get("graph")));
     const turned = data.direction !== this.graph.data.direction || data.flow !== this.graph.data.flow;
     this.graph.load(data);
     this.name.textContent = data.flow ?? "";
