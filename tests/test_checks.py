@@ -143,6 +143,24 @@ class TestHidden:
         assert flow.check() == []
 
 
+class TestTasksOfOneFunction:
+    def test_they_are_said_once(self):
+        with workflow("f") as flow:
+            Task("data", lambda: 1) >> Task("other", lambda data: data)
+            template = Task("fit", lambda k, other=2: k)
+            for k in range(5):
+                template.bind(k=k, name=f"fit{k}") << flow["data"]
+        assert found(flow) == [("default", ("fit0", "fit1", "fit2", "fit3", "fit4", "other"))]
+        assert said(flow).startswith("task 'fit0' (and 4 more of its function) has a default for 'other'")
+
+    def test_a_mere_template_says_nothing_itself(self):
+        with workflow("f") as flow:
+            data = Task("data", lambda: 1)
+            template = Task("fit", lambda k, data=2: k)
+            data >> template.bind(k=1, name="fit1")
+        assert flow.check() == []
+
+
 class TestParameters:
     def test_one_that_no_task_takes(self):
         with workflow("f") as flow:

@@ -11,7 +11,7 @@ from graflow_nb.core.param import Param
 from graflow_nb.core.task import Task
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from graflow_nb.core.arguments import Scope, Upstream
     from graflow_nb.core.graph import TaskGraph
@@ -43,11 +43,29 @@ class Finding:
 
 
 class _Flow(NamedTuple):
-    """What the checks look at."""
+    """What the checks look at.
+
+    Attributes
+    ----------
+    plan : Plan
+    names : Names
+    taken : mapping of str
+        What each task takes from others by name.
+    live : list of str
+        The tasks that are no mere templates.
+    """
 
     plan: Plan
     names: Names
     taken: Mapping[str, Mapping[str, Upstream]]
+    live: Sequence[str]
+
+    def alike(self, seen: Iterable[tuple[str, str, Upstream]]) -> list[tuple[list[str], str, Upstream]]:
+        """Put together what is so of tasks of one function: they were bound from one template."""
+        groups: dict[tuple[int, str, Upstream], list[str]] = {}
+        for name, read, source in seen:
+            groups.setdefault((id(self.plan.tasks[name].fn), read, source), []).append(name)
+        return [(names, read, source) for (_, read, source), names in groups.items()]
 
 
 def findings(plan: Plan, graph: TaskGraph, scope: Scope | None = None) -> list[Finding]:
@@ -62,59 +80,68 @@ def findings(plan: Plan, graph: TaskGraph, scope: Scope | None = None) -> list[F
         Where names that are no parameters come from.
     """
     names = Names(graph)
+    runs = set(plan.default_targets)
+    live = [name for name, task in plan.tasks.items() if name in runs or not task.is_template]
     taken = {
-        name: needs(task, names, scope.reads(task) if scope else READS_NOTHING)
-        for name, task in plan.tasks.items()
+        name: needs(plan.tasks[name], names, scope.reads(plan.tasks[name]) if scope else READS_NOTHING)
+        for name in live
     }
-    flow = _Flow(plan, names, taken)
+    flow = _Flow(plan, names, taken, live)
     checks = (_against_operators, _defaults, _hidden, _unused, _missing, _alone, _templates)
     return [finding for check in checks for finding in check(flow)]
 
 
 def _against_operators(flow: _Flow) -> Iterator[Finding]:
     """Find names of tasks that run after their reader: no edge could be made of them."""
-    for name, sources in flow.taken.items():
-        after = flow.plan.descendants([name]) if sources else ()
-        for read, source in sources.items():
-            if source.task in after:
-                yield Finding(
-                    "order",
-                    (name, source.task),
-                    f"task {name!r} takes {read!r}, but not from task {_whose(read, source)}, which runs "
-                    f"after it. Rename one of the two, or turn the operator round.",
-                )
+    after = {name: flow.plan.descendants([name]) for name, sources in flow.taken.items() if sources}
+    seen = (
+        (name, read, source)
+        for name in after
+        for read, source in flow.taken[name].items()
+        if source.task in after[name]
+    )
+    for names, read, source in flow.alike(seen):
+        text = (
+            f"{_who(names)} takes {read!r}, but not from task {_whose(read, source)}, which runs after it. "
+            f"Rename one of the two, or turn the operator round."
+        )
+        yield Finding("order", (*names, source.task), text)
 
 
 def _defaults(flow: _Flow) -> Iterator[Finding]:
     """Find parameters that take their default, although a task has their name."""
-    for name, task in flow.plan.tasks.items():
-        for parameter in open_parameters(task):
-            source = None if parameter.is_required else flow.names.find(parameter.name, name)
-            if source is None or source.task in flow.plan.ancestors([name]) or _is_unused(flow, source.task):
-                continue
-            read, whose = parameter.name, _whose(parameter.name, source)
-            if source.task in flow.plan.descendants([name]):
-                what = f"which runs after it: rename one of the two if {read!r} is something else"
-            else:
-                what = f"which does not run before it: {source.task} >> {name} makes it take the result"
-            text = f"task {name!r} has a default for {read!r} and takes that, not what task {whose} makes, {what}."
-            yield Finding("default", (name, source.task), text)
+    seen = (
+        (name, parameter.name, source)
+        for name in flow.live
+        for parameter in open_parameters(flow.plan.tasks[name])
+        if not parameter.is_required and (source := flow.names.find(parameter.name, name))
+        if source.task not in flow.plan.ancestors([name]) and not _is_unused(flow, source.task)
+    )
+    for names, read, source in flow.alike(seen):
+        if source.task in flow.plan.descendants(names[:1]):
+            what = f"which runs after it: rename one of the two if {read!r} is something else"
+        else:
+            what = f"which does not run before it: {source.task} >> {names[0]} makes it take the result"
+        text = f"{_who(names)} has a default for {read!r} and takes that, not what task"
+        yield Finding("default", (*names, source.task), f"{text} {_whose(read, source)} makes, {what}.")
 
 
 def _hidden(flow: _Flow) -> Iterator[Finding]:
     """Find bound values that hide a task."""
-    for name, task in flow.plan.tasks.items():
-        if isinstance(task, Param) or task.is_composite:
-            continue
-        for parameter, value in task.options.bound.items():
-            source = flow.names.find(parameter, name)
-            if source is not None and not isinstance(value, Task):
-                yield Finding(
-                    "hidden",
-                    (name, source.task),
-                    f"task {name!r} has {parameter!r} bound to a value, so it does not take it from task "
-                    f"{_whose(parameter, source)}. Bind something else, or rename one of the two.",
-                )
+    tasks = flow.plan.tasks
+    seen = (
+        (name, parameter, source)
+        for name in flow.live
+        if not (isinstance(tasks[name], Param) or tasks[name].is_composite)
+        for parameter, value in tasks[name].options.bound.items()
+        if not isinstance(value, Task) and (source := flow.names.find(parameter, name))
+    )
+    for names, parameter, source in flow.alike(seen):
+        text = (
+            f"{_who(names)} has {parameter!r} bound to a value, so it does not take it from task "
+            f"{_whose(parameter, source)}. Bind something else, or rename one of the two."
+        )
+        yield Finding("hidden", (*names, source.task), text)
 
 
 def _unused(flow: _Flow) -> Iterator[Finding]:
@@ -165,7 +192,7 @@ def _templates(flow: _Flow) -> Iterator[Finding]:
     tasks = flow.plan.tasks
     for name, task in tasks.items():
         is_used = any(other is not task and other.fn is task.fn for other in tasks.values())
-        if task.is_template and not is_used and name not in flow.plan.default_targets:
+        if name not in flow.live and not is_used:
             yield Finding(
                 "template",
                 (name,),
@@ -182,6 +209,12 @@ def _parameters(flow: _Flow) -> Sequence[str]:
     """Return the names of parameters that no other task fills by its name."""
     open_ones = (p.name for task in flow.plan.tasks.values() for p in open_parameters(task))
     return [name for name in dict.fromkeys(open_ones) if name not in flow.plan.tasks]
+
+
+def _who(names: Sequence[str]) -> str:
+    """Name tasks of one function."""
+    more = f" (and {len(names) - 1} more of its function)" if len(names) > 1 else ""
+    return f"task {names[0]!r}{more}"
 
 
 def _whose(read: str, source: Upstream) -> str:
