@@ -108,6 +108,7 @@ _COMMANDS = {
     "status": "list the tasks: up to date, out of date and why",
     "why": "say why a task would run or be reused, and why it last did",
     "impact": "say what an edit of a task would run",
+    "check": "say what looks wrong in the wiring",
     "accept": "keep a task's result after an edit that makes no difference",
     "verify": "run what would be reused, and compare",
     "param": "make a parameter, or give it another value; without arguments, list them",

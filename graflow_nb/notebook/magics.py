@@ -179,6 +179,10 @@ class FlowMagics(Upkeep, Papers, Magics):
     def _why(self, options: Namespace) -> None:
         answers.show_why(self.shell, self._session.flow, self._session.flow[options.task])
 
+    def _check(self, _: Namespace) -> None:
+        flow = self._session.flow
+        print("\n".join(map(str, flow.check())) or f"nothing looks wrong in {flow.name!r}")
+
     def _debug(self, options: Namespace) -> None:
         task = self._session.flow[options.task]
         record = task.record
