@@ -132,8 +132,12 @@ class Run:
         Whether it leaves no trace: what its tasks made before stays their last result.
     members : dict of str to tuple of str
         What groups, maps and nested workflows stand for, in order.
+    frames : dict of str to sequence of str
+        The groups that have a name or a policy, maps and nested workflows, with their tasks.
+    conditional : set of str
+        Tasks that have a condition.
     born : set of str
-        Tasks that others asked for while the run went on.
+        Tasks that others asked for, or that were made for a map or a nested workflow, while the run went on.
     tolerated : set of str
         Tasks that a group went on without: their failure is not the run's.
     stopped : str
@@ -157,6 +161,8 @@ class Run:
         self.inferred: set[tuple[str, str]] = set()
         self.notes: list[str] = []
         self.members: dict[str, tuple[str, ...]] = {}
+        self.frames: dict[str, Sequence[str]] = {}
+        self.conditional: set[str] = set()
         self.born: set[str] = set()
         self.tolerated: set[str] = set()
         self.stopped = ""
