@@ -58,7 +58,11 @@ from graflow_nb.incremental.files import File
 from graflow_nb.incremental.fingerprint import fingerprint
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from IPython.core.interactiveshell import InteractiveShell
+
+    from graflow_nb.notebook.loaded import LoadedFlow
 
 __all__ = [
     "Chain",
@@ -102,6 +106,7 @@ __all__ = [
     "critical",
     "fingerprint",
     "first_success",
+    "load_flow",
     "load_ipython_extension",
     "parallel",
     "strict",
@@ -109,6 +114,36 @@ __all__ = [
     "unload_ipython_extension",
     "workflow",
 ]
+
+
+def load_flow(path: str | PathLike[str], *, flow: str | None = None, cache: str = "memory") -> LoadedFlow:
+    """Load the flow of a notebook or script, to run its tasks from another program, in unit tests above all.
+
+    The cells that the flow needs are run, and no task is. Cells find files and modules as in the notebook,
+    from its folder; what they show is kept from the terminal.
+
+    Parameters
+    ----------
+    path : str or path
+    flow : str, optional
+        Which of its flows, if there are several.
+    cache : str
+        Where results are kept, whatever the notebook says: ``"memory"``, ``"disk"``, ``"off"`` or a folder.
+
+    Returns
+    -------
+    LoadedFlow
+        ``flow.run("model", overrides={"load": small_table})`` runs a task with inputs replaced, and
+        ``flow["model"].result`` is its result.
+
+    Raises
+    ------
+    GraflowError
+        If it cannot be read, has no flow, or a cell fails.
+    """
+    from graflow_nb.notebook.loaded import LoadedFlow
+
+    return LoadedFlow(path, flow, cache)
 
 
 def default_services(flow: WorkflowContext) -> Services:

@@ -61,10 +61,8 @@ class Executing(Inquiry):
 
         Raises
         ------
-        TaskError
-            If a task failed; nothing new was started then. Its cause is what the task raised.
-        WorkflowCancelled
-            If a task cancelled the workflow.
+        TaskError, WorkflowCancelled
+            If a task failed (nothing new was started then; its cause is what the task raised), or cancelled.
         EmptyWorkflowError, UnknownTaskError, MissingArgumentError
             Before anything runs.
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from graflow_nb.core.workflow import WorkflowContext
     from graflow_nb.notebook.session import Session
     from graflow_nb.notebook.widget import FlowWidget
-    from graflow_nb.views.layout import Direction
+    from graflow_nb.views.boxes import Direction
     from graflow_nb.views.model import FlowView
 
 
@@ -185,7 +185,7 @@ class _Shown:
             "auto": board.auto,
         }
         direction: Direction = self._widget.direction  # type: ignore[assignment]
-        graph = direction, [(node.name, node.is_param) for node in view.nodes], view.edges
+        graph = direction, [(node.name, node.is_param) for node in view.nodes], view.edges, view.groups
         if graph != self._graph:
             self._graph, values["graph"] = graph, graph_data(view, direction)
             names = [node.name for node in view.nodes]

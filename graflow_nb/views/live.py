@@ -12,7 +12,7 @@ from sys import byteorder
 from typing import TYPE_CHECKING, Any
 
 from graflow_nb.core.status import Status
-from graflow_nb.views.layout import Box, straight
+from graflow_nb.views.boxes import Box, straight
 from graflow_nb.views.page import progress
 from graflow_nb.views.svg import place
 from graflow_nb.views.text import NOT_RUN, shorten, summary
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from graflow_nb.core.param import Param
     from graflow_nb.core.run import Run
-    from graflow_nb.views.layout import Direction, Layout
+    from graflow_nb.views.boxes import Direction, Layout
     from graflow_nb.views.model import EdgeView, FlowView, NodeView
 
 FROM_CACHE, STALE, WARNED, HAS_OUTPUTS = 16, 32, 64, 128
@@ -61,12 +61,15 @@ def graph_data(view: FlowView, direction: Direction = "LR") -> dict[str, Any]:
             {
                 "a": index[edge.source],
                 "b": index[edge.target],
-                **_unless("plain", kind=_kind(edge)),
+                **_unless("plain", kind=edge.kind),
                 **_points_data(drawing, edge, direction),
             }
             for edge in view.edges
         ],
-        "groups": [],
+        "groups": [
+            {"name": view.groups[n].name, "x": _n(b.x), "y": _n(b.y), "w": _n(b.width), "h": _n(b.height)}
+            for n, b in sorted(drawing.frames.items())
+        ],
     }
 
 
@@ -213,10 +216,6 @@ def _state(node: NodeView) -> int:
 
 def _warns(output: Mapping[str, Any]) -> bool:
     return (output["output_type"], output.get("name")) == ("stream", "stderr")
-
-
-def _kind(edge: EdgeView) -> str:
-    return "dynamic" if edge.dynamic else "inferred" if edge.inferred else "plain"
 
 
 def _n(number: float) -> float:

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 from graflow_nb.core.param import Param
 from graflow_nb.core.status import Status
-from graflow_nb.views.model import EdgeView, FlowView, NodeView
+from graflow_nb.views.model import EdgeView, FlowView, GroupView, NodeView
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from graflow_nb.core.plan import Plan
     from graflow_nb.core.run import Run, TaskRecord
     from graflow_nb.core.task import Task
+    from graflow_nb.views.model import EdgeKind
 
 
 def run_view(run: Run) -> FlowView:
@@ -23,11 +24,25 @@ def run_view(run: Run) -> FlowView:
     nodes = tuple(_node(record.task, record, _running_for(run, record)) for record in list(run.records.values()))
     known = {node.name for node in nodes}
     edges = tuple(
-        EdgeView(before, after, (before, after) in run.inferred)
+        EdgeView(before, after, kind_of(run, (before, after)))
         for before, after in list(run.edges)
         if before in known and after in known
     )
-    return FlowView(run.name, nodes, edges, run.elapsed())
+    return FlowView(run.name, nodes, edges, run.elapsed(), groups_of(run, nodes))
+
+
+def groups_of(source: Plan | Run, nodes: Sequence[NodeView]) -> tuple[GroupView, ...]:
+    """Return what is drawn in frames: named groups, and workflows in the workflow.
+
+    A member is an index of `nodes`. None yet: neither a plan nor a run knows of them.
+    """
+    del source, nodes
+    return ()
+
+
+def kind_of(source: Plan | Run, edge: tuple[str, str]) -> EdgeKind:
+    """Return what kind of dependency an edge is: so far, whether an operator wrote it or a name made it."""
+    return "inferred" if edge in source.inferred else "plain"
 
 
 def flow_view(name: str, plan: Plan, stale: Collection[str] = ()) -> FlowView:
@@ -46,8 +61,8 @@ def flow_view(name: str, plan: Plan, stale: Collection[str] = ()) -> FlowView:
         _node(task, task.record, stale=task.name in stale, unwired=task.name in unwired)
         for task in plan.tasks.values()
     )
-    edges = tuple(EdgeView(before, after, (before, after) in plan.inferred) for before, after in plan.edges)
-    return FlowView(name, nodes, edges)
+    edges = tuple(EdgeView(before, after, kind_of(plan, (before, after))) for before, after in plan.edges)
+    return FlowView(name, nodes, edges, groups=groups_of(plan, nodes))
 
 
 def live_view(name: str, plan: Plan, run: Run | None, stale: Collection[str] = ()) -> FlowView:
@@ -71,17 +86,18 @@ def live_view(name: str, plan: Plan, run: Run | None, stale: Collection[str] = (
         _live_node(task, run, records.pop(task.name, None), task.name in stale, task.name in unwired)
         for task in plan.tasks.values()
     ]
-    edges = [EdgeView(before, after, (before, after) in plan.inferred) for before, after in plan.edges]
+    edges = [EdgeView(before, after, kind_of(plan, (before, after))) for before, after in plan.edges]
     if run is not None and records:
         born = {name for name, record in records.items() if record.task.name not in plan.tasks}
         nodes += [_live_node(records[name].task, run, records[name]) for name in born_in_order(run, born)]
         known = {node.name for node in nodes}
         edges += [
-            EdgeView(before, after, dynamic=True)
+            EdgeView(before, after, "dynamic")
             for before, after in list(run.edges)
             if (before in born or after in born) and before in known and after in known
         ]
-    return FlowView(name, tuple(nodes), tuple(edges), run.elapsed() if run is not None else None)
+    elapsed = run.elapsed() if run is not None else None
+    return FlowView(name, tuple(nodes), tuple(edges), elapsed, groups_of(plan, nodes))
 
 
 def born_in_order(run: Run, born: Collection[str]) -> list[str]:
