@@ -278,8 +278,10 @@ class Cache:
     def _why_not(self, name: str, digest: bytes, key: Key) -> Sequence[Reason]:
         latest = self.store.latest(name)
         failed, reason = self.not_kept.get(name, (None, _NEW[0]))
-        if failed == digest or latest is None:
+        if failed == digest or (latest is None and reason.kind == "not kept"):
             return (reason,)
+        if latest is None:  # it failed as it was then: something has changed since
+            return _NEW
         return list(differences(latest.parts, key.parts, latest.sources, Sources(key.codes))) or _NEW
 
     def _against(self, task: Task, kept: Kept, key: Key, seed: int | None) -> list[Reason]:
