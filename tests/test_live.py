@@ -388,6 +388,12 @@ class TestParameters:
         share = widget.params[1]
         assert (share["min"], share["max"], share["step"], share["default"]) == (0, 1, 0.1, 0.5)
 
+    def test_they_are_not_counted_as_tasks(self, with_param):
+        nb, widget = with_param
+        seen(widget, lambda: widget.run["line"].startswith("2 succeeded in"))
+        assert (widget.run["total"], widget.run["done"]) == (2, 2)
+        assert 'alt="2 tasks: 2 succeeded' in nb.displays[-1]["data"]["text/html"]
+
     def test_the_code_of_a_parameter_is_its_value(self, with_param):
         _, widget = with_param
         widget.selected = index(widget, "rate")
