@@ -168,7 +168,7 @@ def _node(
 ) -> NodeView:
     note = "unwired" if unwired else ""
     if record is None:
-        return NodeView(task.name, note=note, source=source_of(task))
+        return NodeView(task.name, note=note, source=source_of(task), is_param=isinstance(task, Param))
     if stale and record.status.is_success:
         note = "out of date"
     return NodeView(
@@ -180,6 +180,7 @@ def _node(
         record.worker,
         record.outputs,
         source_of(task),
+        is_param=isinstance(task, Param),
     )
 
 
