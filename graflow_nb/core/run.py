@@ -144,8 +144,8 @@ class Run:
         Why it ended before everything was done, if `max_steps` was too few.
     ended : str or None
         Which task ended it, if one did, and the message.
-    cancelled : str
-        Likewise, which task cancelled it.
+    cancelled, cancelled_by : str
+        Likewise, if one cancelled it.
     surroundings : Surroundings
         What its tasks shared.
     stuck : list of str
@@ -167,7 +167,7 @@ class Run:
         self.tolerated: set[str] = set()
         self.stopped = ""
         self.ended: str | None = None
-        self.cancelled = ""
+        self.cancelled = self.cancelled_by = ""
         self.surroundings: Surroundings | None = None
         self.stuck: list[str] = []
         self.is_captured = False
@@ -199,6 +199,12 @@ class Run:
     def errors(self) -> dict[str, BaseException]:
         """What failed tasks raised, with its traceback."""
         return {n: r.error for n, r in self.records.items() if r.error is not None}
+
+    @property
+    def failures(self) -> dict[str, BaseException]:
+        """The errors that no group went on without; and `WorkflowCancelled`, by the task that cancelled it."""
+        found = {name: error for name, error in self.errors.items() if name not in self.tolerated}
+        return found | ({self.cancelled_by: WorkflowCancelled(self.cancelled)} if self.cancelled else {})
 
     @property
     def timings(self) -> dict[str, float]:
@@ -267,9 +273,7 @@ class Run:
         WorkflowCancelled
             If a task cancelled the workflow.
         """
-        failed = [
-            r for n, r in self.records.items() if r.status is Status.FAILED and r.error and n not in self.tolerated
-        ]
+        failed = [self.records[name] for name in self.failures]
         if self.cancelled:
             raise WorkflowCancelled(self.cancelled)
         for record in sorted(failed, key=lambda r: (r.started or 0.0) + (r.seconds or 0.0))[:1]:

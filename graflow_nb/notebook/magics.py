@@ -160,7 +160,7 @@ class FlowMagics(Upkeep, Papers, Magics):
         except KeyboardInterrupt:
             assert flow.last_run is not None
             raise RunInterrupted(flow.last_run) from None
-        if not options.background and run.errors:
+        if not options.background and run.failures:
             raise RunFailed(run)
 
     def _show(self, options: Namespace) -> None:
