@@ -349,7 +349,7 @@ def test_a_saved_notebook_keeps_the_last_picture(saved):
     cells = json.loads(saved.read_text("utf-8"))["cells"]
     shown = "".join(json.dumps(output) for output in cells[-1]["outputs"])
     assert "data:image/svg+xml;base64," in shown
-    assert "4 succeeded" in shown
+    assert "3 succeeded" in shown
 
 
 def test_a_reopened_notebook_that_is_not_trusted_shows_the_picture(saved, folder, open_notebook):
@@ -359,7 +359,7 @@ def test_a_reopened_notebook_that_is_not_trusted_shows_the_picture(saved, folder
     reopened = open_notebook("foreign")
     picture = reopened.cell("load >>").picture
     picture.wait_for()
-    assert "4 succeeded" in picture.get_attribute("alt")
+    assert "3 succeeded" in picture.get_attribute("alt")
     reopened.cell("load >>").element.screenshot(path=SCREENSHOTS / "widget-reopened.png")
 
 
@@ -368,7 +368,7 @@ def test_nbconvert_shows_the_picture(saved, browser, tmp_path):
     subprocess.run(command, check=True, capture_output=True)
     page = new_page(browser)
     page.goto((tmp_path / "saved.html").as_uri())
-    picture = page.locator("img[alt*='4 succeeded']").last
+    picture = page.locator("img[alt*='3 succeeded']").last
     picture.wait_for()
     assert picture.evaluate("img => img.complete && img.naturalWidth > 300")
     page.close()

@@ -64,6 +64,8 @@ class Composing(RunState):
         self._guarded.update(dict.fromkeys(expansion.born, name))
         self._member_of.update(dict.fromkeys(expansion.born, name))
         self._ended[name] = 0
+        self.run.frames[name] = expansion.members
+        self.run.born.update(expansion.born)
         self.run.parents[name] = [*before, *expansion.members]
         self._scheduler.hold(name, expansion.born)
 

@@ -70,6 +70,7 @@ class Growing(RunState):
         said = f": {command.message}" if command.message else ""
         if command.is_failure:
             self.run.cancelled = f"task {record.task.name!r} cancelled the workflow{said}"
+            self.run.cancelled_by = record.task.name
             self._stop(self.run.cancelled)
             self.run.canceller(None)
         else:

@@ -54,6 +54,8 @@ class Plan:
         The tasks that cannot run, because a parameter has nothing to fill it.
     conditions : mapping of str to Condition
         What decides whether a task runs, for those that have a condition.
+    frames : mapping of str to sequence of str
+        The groups that have a name or a policy, with their tasks.
     notes : list of str
         What the reader should be told.
     basis : Basis
@@ -75,6 +77,7 @@ class Plan:
         self.bindings: dict[str, Binding] = {}
         self.missing: dict[str, Missing] = {}
         self.conditions: dict[str, Condition] = {}
+        self.frames: Mapping[str, Sequence[str]] = _frames(graph)
         self.basis = Basis(graph)
         self.parents: dict[str, Sequence[str]] = {
             name: joins[0] if len(joins) == 1 else graph.predecessors(name)
@@ -269,6 +272,14 @@ def _conditions(tasks: Mapping[str, Task]) -> dict[str, Task]:
         for name, task in tasks.items()
         if task.options is not DEFAULTS and task.options.when is not None
     }
+
+
+def _frames(graph: TaskGraph) -> dict[str, Sequence[str]]:
+    frames = {**graph.frames}
+    for name, task in graph.nodes.items():
+        if task.guarded:
+            frames[name] = [member for member in task.guarded if member in graph]
+    return frames
 
 
 class Basis:

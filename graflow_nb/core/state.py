@@ -71,6 +71,8 @@ class RunState:
         else:
             parents.update({n: [b for b in plan.parents[n] if b in run.records] for n in names})
         run.inferred = set(plan.inferred)
+        run.frames = {**plan.frames}
+        run.conditional = set(plan.conditions)
         run.is_captured = bool(settings.around)
         self._scheduler = Scheduler(parents, [name for name in names if plan.tasks[name].members])
         self._places = {word: Place(backend) for word, backend in places.items()}

@@ -273,8 +273,10 @@ class Cache:
     def _why_not(self, task: Task, digest: bytes, key: Key) -> Sequence[Reason]:
         latest = self.store.latest(task.stored_as)
         failed, reason = self.not_kept.get(task.name, (None, _NEW[0]))
-        if failed == digest or latest is None:
-            return (reason,) if reason is not _NEW[0] else _NEW
+        if failed == digest or (latest is None and reason.kind == "not kept"):
+            return (reason,)
+        if latest is None:  # it failed as it was then: something has changed since
+            return _NEW
         reasons = list(differences(latest.parts, key.parts, latest.sources, Sources(key.codes)))
         if task.stored_as != task.name:  # that was of another item
             reasons = [reason for reason in reasons if reason.part != "argument"]

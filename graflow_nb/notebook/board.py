@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 from graflow_nb.core.param import Param
@@ -47,8 +48,8 @@ class Board:
     ----------
     plan : Plan
         What depends on what, as of the last time that no run was going on.
-    stale : set of str
-        The tasks that would run now.
+    stale : frozenset of str
+        The tasks that would run now. Replaced as a whole: runs, cells and the front end each have a thread.
     run : Run or None
         The one that goes on, or the last one.
     auto : bool
@@ -61,7 +62,8 @@ class Board:
         self.session = session
         self.flow = flow
         self.plan = plan
-        self.stale = set(stale)
+        self.stale = frozenset(stale)
+        self._marking = threading.Lock()
         self.run: Run | None = flow.last_run
         self.auto = False
         self.starter: FlowWidget | None = None
@@ -97,24 +99,31 @@ class Board:
         if not self.plan.holds(self.flow.graph):
             self.plan = self.flow.plan()
         self.run, self.starter = run, STARTED_BY.get()
-        self.stale.difference_update(run.records)
+        with self._marking:
+            self.stale -= run.records.keys()
         self.publisher.poke()
 
     def finished(self, run: Run) -> None:
         """Say that a run has ended: what has no result would run again."""
-        self.stale |= {name for name, record in list(run.records.items()) if not record.status.is_success}
+        lost = {name for name, record in list(run.records.items()) if not record.status.is_success}
+        with self._marking:
+            self.stale |= lost
         self.publisher.poke()
 
     def refresh(self) -> None:
         """Look again at what depends on what, and what is out of date; only while nothing else runs."""
-        plan = self.flow.plan()
-        self.plan, self.stale = plan, set(self.flow.stale(plan))
+        run, plan = self.run, self.flow.plan()
+        stale = self.flow.stale(plan)
+        with self._marking:
+            if self.run is run:  # else one has begun meanwhile, and has decided anew
+                self.plan, self.stale = plan, frozenset(stale)
         self.publisher.poke()
 
     def mark(self, changed: Iterable[str]) -> None:
         """Mark tasks, and what comes after them, as out of date."""
         names = [name for name in changed if name in self.plan.tasks]
-        self.stale |= {*names, *self.plan.descendants(names)}
+        with self._marking:
+            self.stale |= {*names, *self.plan.descendants(names)}
         self.publisher.poke()
 
     def want_timeline(self, widget: FlowWidget) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import io
 import os
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.interactiveshell import InteractiveShell
+from IPython.display import display
 
 from graflow_nb.core.errors import UnknownTaskError, did_you_mean
 from graflow_nb.core.param import Param
@@ -218,6 +220,8 @@ class LoadedFlow:
         outer = meant._instance  # noqa: SLF001
         before, main = sys.path[:], sys.modules.get("__main__")
         meant._instance = self._shell  # noqa: SLF001
+        has_display = hasattr(builtins, "display")
+        vars(builtins).setdefault("display", display)
         sys.path.insert(0, str(self.path.parent))
         sys.modules["__main__"] = self._shell.user_module
         if hasattr(self, "_session"):
@@ -227,6 +231,8 @@ class LoadedFlow:
                 yield
         finally:
             sys.path[:] = before
+            if not has_display:
+                del vars(builtins)["display"]
             if main is not None:
                 sys.modules["__main__"] = main
             if hasattr(self, "_session"):
