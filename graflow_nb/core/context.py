@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from graflow_nb.core.commands import Again, Command, End, Next
@@ -11,6 +12,7 @@ from graflow_nb.core.errors import CycleLimitError, NoContextError, TaskDefiniti
 from graflow_nb.core.scope import running
 from graflow_nb.core.surroundings import ABSENT
 from graflow_nb.core.task import Task
+from graflow_nb.core.task_channel import TaskChannel
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -18,8 +20,9 @@ if TYPE_CHECKING:
     from graflow_nb.core.channel import Channel
     from graflow_nb.core.compose import Operand
     from graflow_nb.core.surroundings import Surroundings
-    from graflow_nb.core.task_channel import TaskChannel
     from graflow_nb.core.typed_channel import TypedChannel
+
+_making = Lock()
 
 
 class TaskContext:
@@ -168,9 +171,8 @@ class TaskContext:
         120
         """
         if self._channel is None:
-            from graflow_nb.core.task_channel import TaskChannel
-
-            self._channel = TaskChannel(self._surroundings.channel)
+            with _making:  # a task may start threads, and what any of them reads counts
+                self._channel = self._channel or TaskChannel(self._surroundings.channel)
         return self._channel
 
     @property
@@ -292,7 +294,13 @@ class TaskContext:
         return f"<TaskContext of {self.task_name!r}>"
 
 
-_NOTED = {"value": "channel", "absent": "channel", "exists": "channel key", "keys": "channel keys"}
+_NOTED = {
+    "value": "channel",
+    "absent": "channel",
+    "exists": "channel key",
+    "list": "channel list",
+    "keys": "channel keys",
+}
 
 
 class ExecutionContext:

@@ -76,7 +76,7 @@ class Surroundings:
 
         Parameters
         ----------
-        kind : {"seed", "result", "channel", "channel key", "channel keys"}
+        kind : {"seed", "result", "channel", "channel key", "channel list", "channel keys"}
         name : str
             The task, or the key.
         """
@@ -87,4 +87,6 @@ class Surroundings:
             return ABSENT if there is None else there.prints.get(None, ABSENT)
         if kind == "channel":
             return self.channel.get(name, ABSENT)
+        if kind == "channel list":
+            return isinstance(self.channel.get(name, []), list)
         return self.channel.exists(name) if kind == "channel key" else self.channel.keys()
