@@ -121,11 +121,26 @@ def _live_node(
         record.started if is_here else None,
         record.worker,
         record.outputs,
-        progress=record.progress if record.status is Status.RUNNING else None,
+        progress=_progress(record),
         ready=record.ready if is_here else None,
         is_stale=is_stale and record.status.is_success,
         is_param=is_param,
     )
+
+
+def _progress(record: TaskRecord) -> tuple[float | None, str] | None:
+    if record.status is Status.RETRYING:
+        return None, tries_of(record)
+    return record.progress if record.status is Status.RUNNING else None
+
+
+def tries_of(record: TaskRecord) -> str:
+    """Return which of how many tries a task that is tried again is at, such as "2/3".
+
+    "" yet: a record does not know.
+    """
+    del record
+    return ""
 
 
 def _running_for(run: Run, record: TaskRecord) -> float | None:
