@@ -23,7 +23,7 @@ def main(tutorial: Path) -> None:
     shutil.rmtree(tutorial.parent / ".graflow_nb", ignore_errors=True)  # the story begins with nothing kept
     with TemporaryDirectory() as folder:
         ran = Path(folder, tutorial.name)
-        run = [sys.executable, "-m", "graflow_nb.cli", "run", str(tutorial), "--output", str(ran)]
+        run = [sys.executable, "-m", "graflow_nb.cli", "run", str(tutorial), "--all", "--output", str(ran)]
         subprocess.run(run, check=True)
         notebook = nbformat.read(ran, as_version=4)
     for cell in notebook.cells:

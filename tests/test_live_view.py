@@ -205,12 +205,3 @@ def test_a_task_has_been_ready_before_it_starts():
     run = flow.run(workers=1)
     for row in timeline_data(live_view("queue", flow.plan(), run))["rows"]:
         assert 0 <= row["ready"] <= row["start"] <= row["end"]
-
-
-def test_a_task_that_is_tried_again_says_which_try_it_is(monkeypatch):
-    monkeypatch.setattr("graflow_nb.views.snapshot.tries_of", lambda record: "2/3")
-    with workflow("tries") as flow:
-        task(name="once")(lambda: 1)
-    flow.run()
-    flow["once"].record.status = Status.RETRYING
-    assert progress_data(live_view("tries", flow.plan(), flow.last_run)) == {"0": [None, "2/3"]}

@@ -68,7 +68,7 @@ class LoopBackend:
         if not task.cancelled():
             self._deliver(task.result())
             return
-        outcome = Outcome(call.task.name)  # it was cancelled before it began
+        outcome = Outcome(call.task.name, call.number)  # it was cancelled before it began
         outcome.error = TaskCancelled()
         self._deliver(outcome)
 

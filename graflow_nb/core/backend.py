@@ -66,7 +66,7 @@ def make_here(call: Call) -> Outcome:
     """Make a call on this thread, which must be the main one."""
     if threading.current_thread() is threading.main_thread():
         return call.run()
-    outcome = Outcome(call.task.name)
+    outcome = Outcome(call.task.name, call.number)
     outcome.error = RuntimeError(
         f"task {call.task.name!r} has main_thread=True, and this run is not driven by the main thread. "
         "Run it in the foreground."

@@ -75,13 +75,17 @@ class Control:
             self._steps.sort(key=itemgetter(0))
 
     def left(self) -> float | None:
-        """Return the seconds until the next step, or None if there is none."""
-        return max(0.0, self._steps[0][0] - time.monotonic()) if self._steps else None
+        """Return the seconds until something is due, or None if nothing will be."""
+        own = max(0.0, self._steps[0][0] - time.monotonic()) if self._steps else None
+        other = self._runner.left()
+        return own if other is None else other if own is None else min(own, other)
 
     def step(self) -> None:
-        """Do the step that is due, if one is."""
-        if self._steps and not self.left():
+        """Do what is due, if something is."""
+        if self._steps and self._steps[0][0] <= time.monotonic():
             self._steps.pop(0)[1]()
+        if self._runner.left() == 0:
+            self._runner.tick()
 
     def handle(self, messages: Iterable[_Message]) -> None:
         """Let the runner handle outcomes, after cancelling if that was asked for."""
@@ -155,8 +159,8 @@ class _Driver:
                 self._error = error
             finally:
                 self._turn.release()
-            if self._error is not None or not self.runner.is_active:
-                self._bell.put(None)
+            if self._error is not None or not self.runner.is_active or self.runner.left() is not None:
+                self._bell.put(None)  # it sleeps until what it knew to be due
 
     def interrupted(self) -> None:
         """Take an interrupt: in a task on this very thread it strikes, else it becomes a message."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from graflow_nb.core.checks import Finding, findings
 from graflow_nb.core.errors import TaskDefinitionError, UnknownTaskError, did_you_mean
 from graflow_nb.core.param import Param, span_of
 from graflow_nb.core.selection import needed_for
+from graflow_nb.core.surroundings import Surroundings
 from graflow_nb.core.task import Task
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from graflow_nb.core.graph import TaskGraph
     from graflow_nb.core.plan import Plan
@@ -29,10 +31,15 @@ class Inquiry:
     graph: TaskGraph
     services: Services
     seed: int | None
+    channel: Mapping[str, Any]
 
-    def plan(self, given: Mapping[str, Any] | None = None) -> Plan:
+    def plan(self, given: Mapping[str, Any] | None = None, *, channel: Collection[str] | None = None) -> Plan:
         """Return what depends on what now."""
         raise NotImplementedError
+
+    def _surroundings(self) -> Surroundings:
+        """Return what a run of now would begin with."""
+        return Surroundings(seed=self.seed, channel=self.channel)
 
     def trial(self, plan: Plan, names: Iterable[str], cache: Cache) -> Run:
         """Run with another cache, and leave no trace."""
@@ -98,7 +105,27 @@ class Inquiry:
         cache = self.services.cache
         if cache is None:
             return dict.fromkeys(plan.default_targets, ())
-        return cache.preview(plan, [name for name in plan.tasks if name not in plan.missing], seed=self.seed)
+        return cache.preview(plan, [name for name in plan.tasks if name not in plan.missing], self._surroundings())
+
+    def check(self) -> list[Finding]:
+        """Return what looks wrong in the wiring, though it may run; nothing if all is well.
+
+        Returns
+        -------
+        list of Finding
+            Each with `kind`, `tasks` and `text`; as text, a sentence.
+
+        Examples
+        --------
+        >>> from graflow_nb import task, workflow
+        >>> with workflow("example") as flow:
+        ...     @task
+        ...     def fit(rate=0.1): return rate
+        >>> _ = flow.param("rate", 0.5)
+        >>> print(*flow.check())
+        no task takes parameter 'rate'. Task 'fit' has a default for it and takes that: leave the default out.
+        """
+        return findings(self.plan(), self.graph, self.services.scope)
 
     def why(self, task: str | Task) -> Sequence[Any]:
         """Return why a task would run now, or why it need not.
@@ -124,7 +151,7 @@ class Inquiry:
         name, plan = self.named(task), self.plan()
         plan.check([name])
         cache = self.services.cache
-        return cache.why(plan, name, seed=self.seed) if cache is not None else ()
+        return cache.why(plan, name, self._surroundings()) if cache is not None else ()
 
     def accept(self, task: str | Task) -> None:
         """Say that a task's last result still holds, after an edit that makes no difference.
@@ -135,7 +162,7 @@ class Inquiry:
             If there is no result to accept, or what the task reads is out of date itself.
         """
         if self.services.cache is not None:
-            self.services.cache.accept(self.plan(), self.named(task), seed=self.seed)
+            self.services.cache.accept(self.plan(), self.named(task), self._surroundings())
 
     def verify(self, *tasks: str | Task) -> dict[str, Sequence[str]]:
         """Run tasks whose results could be reused, and compare; what is kept stays as it is.

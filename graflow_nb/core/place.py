@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import deque
+from itertools import count
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,13 +18,44 @@ _SHORT = 0.001  # seconds
 class Place:
     """A backend, and what waits for one of its slots."""
 
-    __slots__ = ("_limit", "backend", "out", "queue")
+    __slots__ = ("_limit", "_number", "_ranked", "backend", "out", "queue")
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
         self.queue: deque[str] = deque()
         self.out = 0
         self._limit = backend.slots
+        self._ranked: list[tuple[int, int, str]] = []  # a heap of those of another priority than 0
+        self._number = count()
+
+    @property
+    def waiting(self) -> list[str]:
+        """Who waits, the next one first."""
+        ranked = sorted(self._ranked)
+        before, after = [r for r in ranked if r[0] < 0], [r for r in ranked if r[0] > 0]
+        return [*(r[2] for r in before), *self.queue, *(r[2] for r in after)]
+
+    def put(self, name: str, priority: int = 0) -> None:
+        """Let a task wait for a slot, behind those of its priority."""
+        if priority:
+            heapq.heappush(self._ranked, (-priority, next(self._number), name))
+        else:
+            self.queue.append(name)
+
+    def next(self) -> str | None:
+        """Return the task that is to go next, and no longer waits; None if none does."""
+        if self._ranked and (self._ranked[0][0] < 0 or not self.queue):
+            return heapq.heappop(self._ranked)[2]
+        return self.queue.popleft() if self.queue else None
+
+    def drop(self, name: str) -> bool:
+        """Let a task wait no longer; return whether it did."""
+        if name in self.queue:
+            self.queue.remove(name)
+            return True
+        before = len(self._ranked)
+        self._ranked = sorted(entry for entry in self._ranked if entry[2] != name)
+        return len(self._ranked) < before
 
     @property
     def has_room(self) -> bool:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from graflow_nb.core.arguments import Binding
     from graflow_nb.core.call import Outcome, Produced
     from graflow_nb.core.plan import Plan
+    from graflow_nb.core.surroundings import Surroundings
     from graflow_nb.core.task import Task
     from graflow_nb.incremental.cache import Cache
     from graflow_nb.incremental.store.store import Kept
@@ -47,28 +48,28 @@ class Verification:
         """Return one for other tasks."""
         return Verification(self.cache, names)
 
-    def begin(self, names: Iterable[str], *, seed: int | None) -> _Verifying:
+    def begin(self, names: Iterable[str], surroundings: Surroundings) -> _Verifying:
         """Get ready for a run."""
-        return _Verifying(self, names, seed)
+        return _Verifying(self, names, surroundings)
 
-    def preview(self, plan: Plan, names: Iterable[str], *, seed: int | None) -> dict[str, Sequence[Any]]:
+    def preview(self, plan: Plan, names: Iterable[str], surroundings: Surroundings) -> dict[str, Sequence[Any]]:
         """Do as the cache does."""
-        return {**self.cache.preview(plan, names, seed=seed)}
+        return {**self.cache.preview(plan, names, surroundings)}
 
-    def why(self, plan: Plan, name: str, *, seed: int | None) -> Sequence[Any]:
+    def why(self, plan: Plan, name: str, surroundings: Surroundings) -> Sequence[Any]:
         """Do as the cache does."""
-        return self.cache.why(plan, name, seed=seed)
+        return self.cache.why(plan, name, surroundings)
 
-    def accept(self, plan: Plan, name: str, *, seed: int | None) -> None:
+    def accept(self, plan: Plan, name: str, surroundings: Surroundings) -> None:
         """Do as the cache does."""
-        self.cache.accept(plan, name, seed=seed)
+        self.cache.accept(plan, name, surroundings)
 
 
 class _Verifying(Reuse):
     """The run."""
 
-    def __init__(self, verification: Verification, names: Iterable[str], seed: int | None) -> None:
-        super().__init__(verification.cache, names, seed)
+    def __init__(self, verification: Verification, names: Iterable[str], surroundings: Surroundings) -> None:
+        super().__init__(verification.cache, names, surroundings)
         self._verification = verification
         self._decided: dict[str, tuple[Decision, Kept]] = {}
         self._kept_before: dict[str, Produced] = {}  # what the kept results were made from

@@ -50,6 +50,17 @@ def load(shell: InteractiveShell) -> None:
         _LOADED[shell] = Extension(shell)
 
 
+def session_of(shell: InteractiveShell) -> Session:
+    """Return what a shell's notebook has; loads into it if need be."""
+    load(shell)
+    return _LOADED[shell].session
+
+
+def is_loaded(shell: InteractiveShell) -> bool:
+    """Whether a shell is loaded into."""
+    return shell in _LOADED
+
+
 def unload(shell: InteractiveShell) -> None:
     """Unload from a shell."""
     extension = _LOADED.pop(shell, None)
@@ -174,11 +185,13 @@ class Extension:
         metadata = ((get_parent() if get_parent else None) or {}).get("metadata", {})
         for cell in metadata.get("deletedCells", ()):
             self.session.ledger.drop(cell)
+            self.session.log.drop(cell)
             self.session.live.begin(cell)
         cell = info.cell_id or _stand_in(info.raw_cell or "")
         if self.session.ledger.cell is None:
             self.session.live.begin(cell)
         self.session.ledger.begin(cell)
+        self.session.log.begin(cell, info.raw_cell or "")
         self.session.cells_run += not is_ours_only(info.raw_cell or "")
         history = self._shell.history_manager  # versions of the shell differ in when they count the cell
         number = len(history.input_hist_parsed) if history is not None else self._shell.execution_count
@@ -190,6 +203,7 @@ class Extension:
     def _after_cell(self, result: ExecutionResult) -> None:
         self.session.derived.end(success=bool(result.success), started=result.error_before_exec is None)
         self.session.ledger.end(success=bool(result.success))
+        self.session.log.end(success=bool(result.success))
         self.session.waiting.end()
         if self.session.ledger.cell is None:
             self.session.live.cell_ended()

@@ -1,106 +1,152 @@
-"""A notebook run in a kernel of its own, without a front end, its flows' progress shown in a terminal."""
+"""A kernel of its own for cells that nobody sits before; its flows' progress is shown in a terminal or log."""
 
 from __future__ import annotations
 
-import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import zmq
+from jupyter_client.kernelspec import KernelSpecManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
-from nbformat.v4 import new_code_cell
+from nbformat.v4 import new_code_cell, new_notebook
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from graflow_nb.core.errors import GraflowError
 from graflow_nb.notebook.live import SETTING
+from graflow_nb.notebook.remote import ANSWER
 from graflow_nb.notebook.terminal import Log, styled
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
+_OWN_KERNEL = "python3"
+
+
+class CellFailed(GraflowError):  # noqa: N818 - says what happened; the error is the cell's
+    """A cell raised an error, or the kernel died.
+
+    Attributes
+    ----------
+    traceback : str
+        As a terminal shows it.
+    """
+
+    def __init__(self, label: str, traceback: str) -> None:
+        super().__init__(f"{label} failed")
+        self.traceback = traceback
+
+    @property
+    def plain(self) -> str:
+        """The traceback without colours."""
+        return Text.from_ansi(self.traceback).plain
+
 
 class Headless:
-    """Executes a notebook and shows what its flows say of themselves.
+    """Executes cells and shows what their flows say of themselves; a context manager.
 
     Parameters
     ----------
-    notebook : NotebookNode
-        Gets the outputs.
     path : Path
-        Where it lies: its cells run in that folder.
+        Of the notebook or script: cells run in its folder, and its name is the flow's.
+    kernel : str, optional
+        The kernel that the notebook asks for; where it is not installed, Python's own is taken.
+    to_stderr : bool
+        Where progress is shown.
+    is_quiet : bool
+        Whether no progress is shown at all.
+
+    Attributes
+    ----------
+    notebook : NotebookNode
+        The cells that were run, with their outputs.
     """
 
-    def __init__(self, notebook: NotebookNode, path: Path) -> None:
-        self._notebook = notebook
-        self._console = Console(highlight=False)
+    def __init__(
+        self, path: Path, kernel: str | None = None, *, to_stderr: bool = False, is_quiet: bool = False
+    ) -> None:
+        self.notebook = new_notebook()
+        self._console = Console(highlight=False, stderr=to_stderr, quiet=is_quiet)
         self._log = Log()
         self._live = Live(console=self._console, auto_refresh=False, transient=True)
         self._path = path.resolve()
         folder = {"metadata": {"path": str(self._path.parent)}}
-        self._client = _Client(notebook, self._show, resources=folder)
+        name = kernel if kernel in KernelSpecManager().find_kernel_specs() else _OWN_KERNEL
+        self._client = _Client(self.notebook, self._show, resources=folder, kernel_name=name)
+        if kernel not in {name, None}:
+            self.print(Text(f"there is no kernel {kernel!r} here: {name} is taken", style="dim"))
 
-    def run(self, report: Path | None = None) -> bool:
-        """Run every cell, up to the first that fails.
-
-        Parameters
-        ----------
-        report : Path, optional
-            Where an HTML report of the flow is to be written, whether or not a cell failed.
-
-        Returns
-        -------
-        bool
-            Whether a cell failed.
-        """
+    def __enter__(self) -> Self:
         # The first as a server does: it names the flow. But nobody sits before a widget here.
-        environment = {**os.environ, "JPY_SESSION_NAME": str(self._path), SETTING: "off"}
-        with self._live, self._client.setup_kernel(env=environment):
-            failed = self._run_cells()
-            if report is not None:
-                self._write_report(report)
-        return failed
-
-    def _run_cells(self) -> bool:
-        cells = [(i, cell) for i, cell in enumerate(self._notebook.cells) if cell.cell_type == "code"]
-        for count, (index, cell) in enumerate(cells, 1):
-            self._live.update(Text(f"cell {count} of {len(cells)}", style="dim"), refresh=True)
-            try:
-                self._client.execute_cell(cell, index)
-            except (CellExecutionError, DeadKernelError) as error:
-                self._print(Text(f"cell {count} failed", style="bold red"))
-                self._print(Text.from_ansi(_traceback_of(cell) or str(error)))
-                return True
-        return False
-
-    def _write_report(self, report: Path) -> None:
-        report.unlink(missing_ok=True)
-        target = json.dumps(str(report.resolve()))
-        cell = new_code_cell(f"get_ipython().run_line_magic('flow', 'report --force ' + {target!r})")
-        self._notebook.cells.append(cell)
+        named = str(self._path.with_suffix(".ipynb"))
+        environment = {**os.environ, "JPY_SESSION_NAME": named, SETTING: "off"}
+        self._client.create_kernel_manager()
         try:
-            self._client.execute_cell(cell, len(self._notebook.cells) - 1)
-        except (CellExecutionError, DeadKernelError):
-            pass  # no flow ran, so there is nothing to report; the command says so
+            self._client.start_new_kernel(env=environment)
+            self._client.start_new_kernel_client()
+        except BaseException:
+            self._stop()
+            raise
+        self._live.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._live.stop()
+        self._stop()
+
+    def _stop(self) -> None:
+        manager = self._client.km
+        if manager is not None and manager.has_kernel:
+            with suppress(Exception):
+                self._client._cleanup_kernel()  # noqa: SLF001 - the public way starts the kernel as well
+        self._client.close()
+
+    def run(self, cell: NotebookNode, label: str) -> None:
+        """Run a cell; its outputs become its own.
+
+        Raises
+        ------
+        CellFailed
+        """
+        self._live.update(Text(label, style="dim"), refresh=True)
+        self.notebook.cells.append(cell)
+        try:
+            self._client.execute_cell(cell, len(self.notebook.cells) - 1)
+        except (CellExecutionError, DeadKernelError) as error:
+            raise CellFailed(label, _traceback_of(cell) or str(error)) from None
+
+    def ask(self, function: str, **given: Any) -> Any:
+        """Call a function of `graflow_nb.notebook.remote` in the kernel, and return its answer.
+
+        Raises
+        ------
+        CellFailed
+        """
+        cell = new_code_cell(f"from graflow_nb.notebook import remote as _r; _r.answer({function!r}, {given!r})")
+        try:
+            self.run(cell, "")
         finally:
-            self._notebook.cells.pop()
+            self.notebook.cells.pop()
+        return next(output.data[ANSWER]["answer"] for output in cell.outputs if ANSWER in output.get("data", {}))
+
+    def print(self, text: Text | str) -> None:
+        """Print lines; where they go to a file, as long as they are."""
+        self._console.print(text, soft_wrap=not self._console.is_terminal)
 
     def _show(self, text: str, *, finished: bool) -> None:
         if not self._console.is_terminal:
             for line in self._log.lines(text, finished=finished):
-                self._print(Text.from_ansi(line))
+                self.print(Text.from_ansi(line))
         elif finished:
-            self._print(styled(text))
+            self.print(styled(text))
             self._live.update(Text(""), refresh=True)
         else:
             self._live.update(styled(text), refresh=True)
-
-    def _print(self, text: Text) -> None:
-        """Print lines; where they go to a file, as long as they are."""
-        self._console.print(text, soft_wrap=not self._console.is_terminal)
 
 
 class _Client(NotebookClient):
@@ -110,6 +156,9 @@ class _Client(NotebookClient):
         super().__init__(notebook, timeout=None, **options)
         self._show_run = show
         self._sockets = TemporaryDirectory(prefix="graflow-")
+
+    def close(self) -> None:
+        self._sockets.cleanup()
 
     def create_kernel_manager(self) -> Any:
         manager = super().create_kernel_manager()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.display_trap import DisplayTrap
@@ -15,14 +13,14 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_
 from graflow_nb.core.errors import GraflowError, did_you_mean
 from graflow_nb.core.scope import running
 from graflow_nb.notebook import answers, formats
-from graflow_nb.notebook.arguments import HelpShown, flow_parsers, overview, task_parser
+from graflow_nb.notebook.arguments import HelpShown, flow_parsers, overview, task_parser, task_settings
 from graflow_nb.notebook.capture import show_value
 from graflow_nb.notebook.cells import check_name, compile_cell, function_of, imports_of
 from graflow_nb.notebook.display import replay
 from graflow_nb.notebook.errors import RunFailed, RunInterrupted, TaskSyntaxError
+from graflow_nb.notebook.papers import Papers
 from graflow_nb.notebook.traceback import own_traceback
 from graflow_nb.notebook.upkeep import Upkeep, assignments
-from graflow_nb.views.snapshot import run_view
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -34,7 +32,7 @@ if TYPE_CHECKING:
 
 
 @magics_class
-class FlowMagics(Upkeep, Magics):
+class FlowMagics(Upkeep, Papers, Magics):
     """The magics of one notebook.
 
     Parameters
@@ -101,28 +99,29 @@ class FlowMagics(Upkeep, Magics):
 
     def _task(self, line: str, cell: str) -> None:
         options = task_parser().read(line)
-        settings = {
-            "cache": options.cache == "on",
-            "max_age": options.max_age,
-            "version": options.version,
-            "ignore": options.ignore,
-            "inputs": options.inputs,
-            "main_thread": options.main_thread,
-        }
+        settings = task_settings(options)
         raw = self._raw_cell(line, cell)
         fn: Callable[..., Any]
         if options.name is None:
             name, fn = function_of(self.shell, cell, raw)
+            settings |= self._condition(name, options.when)
             task, said = self._session.define(name, fn, (), settings)
         else:
             check_name(options.name)
             fn = compile_cell(self.shell, options.name, cell, raw, show_value)
+            settings |= self._condition(options.name, options.when)
             task, said = self._session.define(options.name, fn, fn.variables, settings)
             self._bind_imports(cell)
         if options.run:
             self._run(self._parsers["run"].read(task.name))
         else:
             formats.show_defined(self.shell, self._session.flow, task, said)
+
+    def _condition(self, name: str, expression: str | None) -> dict[str, Any]:
+        """Compile what ``--when`` says."""
+        if expression is None:
+            return {}
+        return {"when": compile_cell(self.shell, f"{name}?", expression, expression, lambda _: None)}
 
     def _bind_imports(self, cell: str) -> None:
         """Bind what the cell imports in the notebook; if that fails, the task itself will say so."""
@@ -161,7 +160,7 @@ class FlowMagics(Upkeep, Magics):
         except KeyboardInterrupt:
             assert flow.last_run is not None
             raise RunInterrupted(flow.last_run) from None
-        if not options.background and run.errors:
+        if not options.background and run.failures:
             raise RunFailed(run)
 
     def _show(self, options: Namespace) -> None:
@@ -180,6 +179,10 @@ class FlowMagics(Upkeep, Magics):
 
     def _why(self, options: Namespace) -> None:
         answers.show_why(self.shell, self._session.flow, self._session.flow[options.task])
+
+    def _check(self, _: Namespace) -> None:
+        flow = self._session.flow
+        print("\n".join(map(str, flow.check())) or f"nothing looks wrong in {flow.name!r}")
 
     def _debug(self, options: Namespace) -> None:
         task = self._session.flow[options.task]
@@ -217,17 +220,3 @@ class FlowMagics(Upkeep, Magics):
         for run in going:
             run.cancel()
         print(f"cancelling {len(going)} run(s)" if going else "no run is going on in the background")
-
-    def _report(self, options: Namespace) -> None:
-        from graflow_nb.views.report import to_report
-
-        flow = self._session.flow
-        if flow.last_run is None:
-            raise UsageError("%flow report: there is nothing to report before the first %flow run")
-        path = Path(options.file)
-        if path.exists() and not options.force:
-            raise UsageError(f"%flow report: {path} exists. --force overwrites it")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        created = datetime.fromtimestamp(flow.last_run.started_at, UTC).astimezone().strftime("%Y-%m-%d %H:%M %Z")
-        path.write_text(to_report(run_view(flow.last_run), title=flow.name, created=created), encoding="utf-8")
-        print(f"wrote {path}")

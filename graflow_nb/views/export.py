@@ -10,6 +10,7 @@ from graflow_nb.core.errors import did_you_mean
 from graflow_nb.views.snapshot import flow_view
 from graflow_nb.views.svg import INK, LINE, MARGIN, QUIET, place, state_line, tint, to_svg
 from graflow_nb.views.text import badge, clean, shorten, to_text
+from graflow_nb.views.tree import to_tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,7 +34,7 @@ def picture(flow: WorkflowContext, form: str, **options: Any) -> Any:
     Parameters
     ----------
     flow : WorkflowContext
-    form : {"svg", "png", "plot", "mermaid", "dot", "text"}
+    form : {"svg", "png", "plot", "mermaid", "dot", "text", "tree"}
     **options
         Those of the form's function.
 
@@ -230,4 +231,5 @@ _FORMS: dict[str, Callable[..., Any]] = {
     "mermaid": to_mermaid,
     "dot": to_dot,
     "text": to_text,
+    "tree": to_tree,
 }

@@ -253,9 +253,16 @@ code, pre { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, monospac
 .dataframe th, .dataframe td { border: none; padding: 4px 10px; text-align: right; }
 .dataframe thead { border-bottom: 1px solid var(--line); }
 .dataframe tbody tr:nth-child(odd) { background: var(--card); }
+@page { margin: 14mm; }
 @media print {
-  main { max-width: none; padding: 0; } a { color: inherit; }
+  :root { --ink: #1f2328; --quiet: #59636e; --page: #ffffff; --card: #f6f8fa; --line: #d1d9e0; }
+  body { font-size: 12px; } main { max-width: none; padding: 0; } a { color: inherit; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
-  h2, h3 { break-after: avoid; } .picture, img, tr { break-inside: avoid; }
+  h2, h3 { break-after: avoid; } .picture, .task, img, tr { break-inside: avoid; }
+  .picture svg { min-width: 0; } .task { box-decoration-break: clone; -webkit-box-decoration-break: clone; }
+  .task * { overflow: visible !important; } .task img { max-width: 100%; height: auto; }
+  details:not([open]) { display: none; } pre { white-space: pre-wrap; overflow-wrap: anywhere; }
+  code, pre, .tasks { font-size: 11px; } .dataframe { font-size: 10px; }
+  .dataframe th, .dataframe td { padding: 2px 5px; }
 }
 """

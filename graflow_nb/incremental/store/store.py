@@ -87,6 +87,8 @@ class Store:
     def find(self, name: str, key: bytes) -> Iterator[Kept]:
         """Go through the results of a task under a key, the latest first."""
         several = self._kept.get(name, ())
+        if not several and self.disk is not None:
+            return map(_not_loaded, self.disk.find(name, key))
         here = [kept for kept in reversed(several) if kept.entry.key == key]  # some may be let go of meanwhile
         if self.disk is None:
             return iter(here)
@@ -205,6 +207,19 @@ class Store:
             kept.values = None
             if self.disk is None:
                 self._kept[kept.entry.name].remove(kept)
+
+
+class Fetch:
+    """Fetches values of a result when they are asked for; many are made, and few are called."""
+
+    __slots__ = ("_kept", "_store")
+
+    def __init__(self, store: Store, kept: Kept) -> None:
+        self._store = store
+        self._kept = kept
+
+    def __call__(self, variable: str | None) -> Any:
+        return self._store.value(self._kept, variable)
 
 
 def _not_loaded(entry: Stored) -> Kept:

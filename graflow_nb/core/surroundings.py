@@ -1,0 +1,90 @@
+"""What the tasks of one run share: a channel, a seed, each other's results, and whether the run goes on."""
+
+from __future__ import annotations
+
+import threading
+import time
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from graflow_nb.core.channel import Channel
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from graflow_nb.core.call import Produced
+    from graflow_nb.core.run import TaskRecord
+
+
+class _Absent:
+    def __repr__(self) -> str:
+        return "absent"
+
+
+ABSENT: Final[Any] = _Absent()
+"""What there is where nothing is."""
+
+
+class Surroundings:
+    """What a running task finds round it, beside its arguments.
+
+    Parameters
+    ----------
+    run_id : str
+    seed : int or None
+        What the tasks' random numbers are made from.
+    channel : mapping of str
+        What the channel holds when the run begins.
+    made : mapping of str to Produced
+        The results so far.
+    records : mapping of str to TaskRecord
+        The tasks that take part.
+
+    Attributes
+    ----------
+    channel : Channel
+    cancelled : threading.Event
+        Set when the run is cancelled.
+    started : float
+        `time.perf_counter`, seconds.
+    local : dict
+        What tasks keep for themselves from one call to the next, by task.
+    """
+
+    __slots__ = ("cancelled", "channel", "local", "made", "records", "run_id", "seed", "started")
+
+    def __init__(
+        self,
+        run_id: str = "",
+        *,
+        seed: int | None = None,
+        channel: Mapping[str, Any] = MappingProxyType({}),
+        made: Mapping[str, Produced] = MappingProxyType({}),
+        records: Mapping[str, TaskRecord] = MappingProxyType({}),
+    ) -> None:
+        self.run_id = run_id
+        self.seed = seed
+        self.channel = Channel(channel)
+        self.made = made
+        self.records = records
+        self.cancelled = threading.Event()
+        self.started = time.perf_counter()
+        self.local: dict[str, dict[str, Any]] = {}
+
+    def look(self, kind: str, name: str) -> Any:
+        """Return something that a task used of this, as it is now; `ABSENT` if it is not there.
+
+        Parameters
+        ----------
+        kind : {"seed", "result", "channel", "channel key", "channel keys"}
+        name : str
+            The task, or the key.
+        """
+        if kind == "seed":
+            return self.seed
+        if kind == "result":
+            there = self.made.get(name)
+            return ABSENT if there is None else there.prints.get(None, ABSENT)
+        if kind == "channel":
+            return self.channel.get(name, ABSENT)
+        return self.channel.exists(name) if kind == "channel key" else self.channel.keys()
