@@ -579,3 +579,30 @@ def test_what_was_looked_at_before_a_run_began_does_not_bring_its_marks_back(flo
     monkeypatch.setattr(flow.flow, "stale", look_slowly)
     board.refresh()
     assert board.stale == frozenset()
+
+
+FLOW = "with workflow('etl') as etl:\n    Task('first', lambda: {})\netl"
+
+
+def test_a_widget_says_that_its_flow_was_made_anew(live):
+    live("from graflow_nb import Task")
+    live(FLOW.format(1), cell="shown")
+    (widget,) = widgets(live)
+    assert widget.run["notes"] == []
+    live(FLOW.format(2).removesuffix("etl"), cell="made anew")
+    seen(widget, lambda: any("made anew" in note for note in widget.run["notes"]))
+
+
+def test_a_run_of_another_flow_leaves_a_widget_as_it_was(flow):
+    widget = show(flow)
+    flow("from graflow_nb import Task\nwith workflow('other') as second:\n    Task('load', lambda: 1)")
+    flow("second.run()", cell="second")
+    other = widgets(flow)[-1]
+    seen(other, lambda: words(other) == {"load": "succeeded"})
+    assert other.graph["flow"] == "other"
+    flow("1")
+    board, _ = flow.session.live._boards[flow.flow]
+    board.close()  # what is to be published is out
+    assert set(words(widget).values()) == {"not run"}
+    assert widget.run["id"] == ""
+    assert widget.run["notes"] == []

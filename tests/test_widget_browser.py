@@ -352,11 +352,25 @@ def test_a_saved_notebook_keeps_the_last_picture(saved):
     assert "3 succeeded" in shown
 
 
+IS_TRUSTED = "() => jupyterapp.shell.currentWidget.content.widgets.every(({ model }) => model.trusted)"
+
+
+def test_a_reopened_notebook_that_is_trusted_shows_the_picture(saved, folder, open_notebook):
+    (folder / "again.ipynb").write_bytes(saved.read_bytes())  # with a kernel that knows nothing of the flow
+    reopened = open_notebook("again")
+    assert reopened.page.evaluate(IS_TRUSTED)
+    cell = reopened.cell("load >>")
+    cell.picture.wait_for()
+    assert "3 succeeded" in cell.picture.get_attribute("alt")
+    assert cell.element.locator(".gf").count() == 0
+
+
 def test_a_reopened_notebook_that_is_not_trusted_shows_the_picture(saved, folder, open_notebook):
     notebook = nbformat.read(saved, 4)
     notebook.cells[0].source += "  # another hand"
     nbformat.write(notebook, folder / "foreign.ipynb")
     reopened = open_notebook("foreign")
+    assert not reopened.page.evaluate(IS_TRUSTED)
     picture = reopened.cell("load >>").picture
     picture.wait_for()
     assert "3 succeeded" in picture.get_attribute("alt")

@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from graflow_nb.views.boxes import Direction
     from graflow_nb.views.model import FlowView
 
+_REPLACED = (
+    "This flow has been made anew since: what you see, and run from here, is the older one. Run this cell again."
+)
+
 
 class Board:
     """What the live widgets of one flow show.
@@ -160,6 +164,12 @@ class Board:
         """Whether a run of the flow goes on."""
         return self.run is not None and not self.run.is_finished
 
+    @property
+    def is_replaced(self) -> bool:
+        """Whether a newer flow has the name: what is drawn here, and runs from here, is the older one."""
+        newest = self.session.flows.get(self.flow.name, self.flow)
+        return newest is not self.flow and newest.graph is not self.flow.graph
+
     def _publish(self) -> bool:
         is_active = self.is_active  # before looking: what comes after it is shown by the next round
         if self._widgets:
@@ -189,7 +199,7 @@ class _Shown:
             "states": states_data(view),
             "times": times_data(view),
             "progress": progress_data(view),
-            "run": run_data(view, board.run),
+            "run": self._run(view),
             "params": params_data(board.params()),
             "auto": board.auto,
         }
@@ -206,6 +216,10 @@ class _Shown:
             values["selected"] = failed
         self._widget.show(**values)
         self._show_pane(view)
+
+    def _run(self, view: FlowView) -> dict[str, Any]:
+        data = run_data(view, self._board.run)
+        return {**data, "notes": [*data["notes"], _REPLACED]} if self._board.is_replaced else data
 
     def _failed(self, view: FlowView) -> int | None:
         """Return the first task that failed, at the end of a run that was started here: it is opened."""
