@@ -42,14 +42,17 @@ from graflow_nb.core.errors import (
     TaskDefinitionError,
     TaskError,
     TaskTimeout,
+    UnknownBackendError,
     UnknownTaskError,
+    UnsendableError,
+    WorkerLostError,
     WorkflowCancelled,
 )
 from graflow_nb.core.graph import TaskGraph
 from graflow_nb.core.policy import Failure, at_least, best_effort, critical, first_success, strict
 from graflow_nb.core.retry import RetryPolicy
 from graflow_nb.core.run import Run
-from graflow_nb.core.services import Services, set_services
+from graflow_nb.core.services import Services, register_backend, set_services
 from graflow_nb.core.status import Status
 from graflow_nb.core.task import Defined, Task, TaskWrapper
 from graflow_nb.core.workflow import WorkflowContext, workflow
@@ -96,7 +99,10 @@ __all__ = [
     "TaskGraph",
     "TaskTimeout",
     "TaskWrapper",
+    "UnknownBackendError",
     "UnknownTaskError",
+    "UnsendableError",
+    "WorkerLostError",
     "WorkflowCancelled",
     "WorkflowContext",
     "at_least",
@@ -109,6 +115,7 @@ __all__ = [
     "load_flow",
     "load_ipython_extension",
     "parallel",
+    "register_backend",
     "strict",
     "task",
     "unload_ipython_extension",

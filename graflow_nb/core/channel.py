@@ -23,6 +23,9 @@ class Absent:
     def __repr__(self) -> str:
         return "<absent>"
 
+    def __reduce__(self) -> str:
+        return "ABSENT"  # the same one in every process
+
 
 ABSENT = Absent()
 

@@ -93,7 +93,7 @@ class TaskContext:
     @property
     def cancelled(self) -> bool:
         """Whether the run, or this task, was cancelled; a long loop looks here and ends early."""
-        return self.is_stopped or self._surroundings.cancelled.is_set()
+        return self.is_stopped or self._surroundings.is_cancelled
 
     @property
     def rng(self) -> Generator:
@@ -135,21 +135,16 @@ class TaskContext:
         text : str
             A few words, such as ``"epoch 4"``.
         """
-        record = self._surroundings.records.get(self.task_name)
-        if record is not None:
-            known = None if fraction is None else min(max(float(fraction), 0.0), 1.0)
-            record.progress = known, str(text)
+        known = None if fraction is None else min(max(float(fraction), 0.0), 1.0)
+        self._surroundings.progress(self.task_name, known, str(text))
 
     def runs_on(self, worker: str) -> None:
         """Say which worker the task runs on; whoever watches the run sees it."""
-        record = self._surroundings.records.get(self.task_name)
-        if record is not None:
-            record.worker = worker
+        self._surroundings.runs_on(self.task_name, worker)
 
     def is_beside(self, task: Task) -> bool:
         """Whether a task takes part in the same run as this one."""
-        record = self._surroundings.records.get(task.name)
-        return record is not None and record.task is task
+        return self._surroundings.has(task)
 
     def get_channel(self) -> TaskChannel:
         """Return the run's channel: values that its tasks share, by key.
@@ -199,18 +194,17 @@ class TaskContext:
         """
         name = str(getattr(task, "name", task))
         self.noted.setdefault(("result", name), self._surroundings.look("result", name))
-        there = self._surroundings.made.get(name)
-        return default if there is None else there.value
+        return self._surroundings.result(name, default)
 
     def set_local_data(self, key: str, value: Any) -> None:
         """Keep something for the next calls of this task in this run (`next_iteration`, or a retry)."""
         self.volatile["set_local_data"] = None
-        self._surroundings.local.setdefault(self.task_name, {})[key] = value
+        self._surroundings.keep(self.task_name, key, value)
 
     def get_local_data(self, key: str, default: Any = None) -> Any:
         """Return what an earlier call of this task in this run has kept."""
         self.volatile["get_local_data"] = None
-        return self._surroundings.local.get(self.task_name, {}).get(key, default)
+        return self._surroundings.kept(self.task_name, key, default)
 
     def next_task(self, task: Operand | str, *, goto: bool = False) -> None:
         """Let a task run after this one, in this run only: the workflow's own graph does not change.
@@ -335,8 +329,7 @@ class ExecutionContext:
 
     def get_result(self, task: str | Task, default: Any = None) -> Any:
         """Return what a task made, or `default` if it made nothing."""
-        there = self._surroundings.made.get(str(getattr(task, "name", task)))
-        return default if there is None else there.value
+        return self._surroundings.result(str(getattr(task, "name", task)), default)
 
     def __repr__(self) -> str:
         return f"<ExecutionContext of run {self.run_id[:8]}>"

@@ -122,7 +122,12 @@ class Runner(Stopping, Timing, Growing, Composing, Conditions):
                 self._settle(record, decision.produced, _CACHED)
                 return True
         record.status, record.ready = _READY, self.run.elapsed()
-        self._places[_place(record.task)].put(name, record.task.options.priority)
+        try:
+            place = self._place(self._place_of(record.task))
+        except Exception as error:  # only for a task that was born in the run
+            self._fail(record, error)
+        else:
+            place.put(name, record.task.options.priority)
         return False
 
     def _decide_special(self, record: TaskRecord) -> bool | None:
@@ -339,10 +344,11 @@ class Runner(Stopping, Timing, Growing, Composing, Conditions):
         assert self._limits is not None
         for freed in self._limits.give_back(name):
             task = self._record(freed).task
-            self._places[_place(task)].queue.appendleft(freed)
+            self._place(self._place_of(task)).queue.appendleft(freed)
 
-
-def _place(task: Task) -> str:
-    if task.is_coroutine:
-        return "loop"
-    return "here" if task.options.main_thread else "workers"
+    def _place_of(self, task: Task) -> str:
+        if task.options.backend:
+            return task.options.backend
+        if task.is_coroutine:
+            return "loop"
+        return "here" if task.options.main_thread else self._settings.backend

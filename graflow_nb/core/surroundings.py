@@ -14,11 +14,15 @@ if TYPE_CHECKING:
 
     from graflow_nb.core.call import Produced
     from graflow_nb.core.run import TaskRecord
+    from graflow_nb.core.task import Task
 
 
 class _Absent:
     def __repr__(self) -> str:
         return "absent"
+
+    def __reduce__(self) -> str:
+        return "ABSENT"  # the same one in every process
 
 
 ABSENT: Final[Any] = _Absent()
@@ -70,6 +74,41 @@ class Surroundings:
         self.cancelled = threading.Event()
         self.started = time.perf_counter()
         self.local: dict[str, dict[str, Any]] = {}
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the run was cancelled."""
+        return self.cancelled.is_set()
+
+    def progress(self, name: str, fraction: float | None, text: str) -> None:
+        """Take how far a task is."""
+        record = self.records.get(name)
+        if record is not None:
+            record.progress = fraction, text
+
+    def runs_on(self, name: str, worker: str) -> None:
+        """Take which worker a task runs on."""
+        record = self.records.get(name)
+        if record is not None:
+            record.worker = worker
+
+    def has(self, task: Task) -> bool:
+        """Whether a task takes part."""
+        record = self.records.get(task.name)
+        return record is not None and record.task is task
+
+    def result(self, name: str, default: Any) -> Any:
+        """Return what a task made, or `default` if it made nothing so far."""
+        there = self.made.get(name)
+        return default if there is None else there.value
+
+    def keep(self, name: str, key: str, value: Any) -> None:
+        """Keep something for the next calls of a task."""
+        self.local.setdefault(name, {})[key] = value
+
+    def kept(self, name: str, key: str, default: Any) -> Any:
+        """Return what an earlier call of a task has kept."""
+        return self.local.get(name, {}).get(key, default)
 
     def look(self, kind: str, name: str) -> Any:
         """Return something that a task used of this, as it is now; `ABSENT` if it is not there.
