@@ -65,6 +65,7 @@ if TYPE_CHECKING:
 
     from IPython.core.interactiveshell import InteractiveShell
 
+    from graflow_nb.core.backend import Backend
     from graflow_nb.notebook.loaded import LoadedFlow
 
 __all__ = [
@@ -165,7 +166,15 @@ def _show_picture(flow: WorkflowContext, form: str, **options: Any) -> Any:
     return picture(flow, form, **options)
 
 
+def _processes(workers: int | None) -> Backend:
+    """Make the backend of processes, which is loaded when it is first asked for."""
+    from graflow_nb.backends.processes import ProcessBackend
+
+    return ProcessBackend(workers)
+
+
 set_services(default_services)
+register_backend("processes", _processes)
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 class Backend(Protocol):
     """A place where calls happen; made and opened for one run, and closed at its end.
 
-    `Call.run` makes a call where it is. To make it in another process, send what
-    `graflow_nb.core.job.job_of` returns, let `graflow_nb.core.job.make` make that there, and hand what comes
-    back to `graflow_nb.core.job.taken`.
+    `Call.run` makes a call where it is. To make it in another process, send the `graflow_nb.core.job.Job` that
+    `Sent(call).job()` returns, let `graflow_nb.core.job.make` make it there, and deliver what `Sent.taken` returns
+    for the outcome that comes back (or `Sent.failed`, for an error).
 
     Attributes
     ----------

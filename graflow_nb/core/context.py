@@ -74,6 +74,11 @@ class TaskContext:
         self._rng: Generator | None = None
 
     @property
+    def surroundings(self) -> Surroundings:
+        """What the task shares with others of its run; not for tasks, which would be seen to use none of it."""
+        return self._surroundings
+
+    @property
     def run_id(self) -> str:
         """Unique to this run."""
         self.volatile["run_id"] = None

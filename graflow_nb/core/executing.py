@@ -62,8 +62,7 @@ class Executing(Inquiry):
         return_context : bool
             Return an `ExecutionContext` beside the result: what is left of the run.
         backend : str, optional
-            Where tasks run of which nothing else is said: ``"threads"``, ``"processes"``, or one that was
-            registered; by default where the workflow says.
+            Where tasks run that say nothing: ``"threads"``, ``"processes"``; by default where the workflow says.
 
         Raises
         ------
@@ -77,11 +76,8 @@ class Executing(Inquiry):
         >>> from graflow_nb import task, workflow
         >>> with workflow("sum") as flow:
         ...     @task
-        ...     def numbers():
-        ...         return [1, 2, 3]
-        ...     @task
-        ...     def total(numbers):
-        ...         return sum(numbers)
+        ...     def total():
+        ...         return sum([1, 2, 3])
         >>> flow.execute()
         6
         """
@@ -147,30 +143,20 @@ class Executing(Inquiry):
             How many workers call tasks; by default ``min(32, cores + 4)`` threads, or a process a core.
         max_parallel : int, optional
             How many tasks run at once, wherever: coroutines are not bound by `workers`.
-        fail_fast : bool
-            After a failure start nothing new; by default only what is after the failed task is skipped.
-        raise_errors : bool
-            Raise the first failed task's error at the end.
+        fail_fast, raise_errors : bool
+            After a failure start nothing new (else only what is after it is skipped); raise the first at the end.
         background : bool
             Return at once; the run goes on in a thread (`Run.wait`, `Run.cancel`).
         backend : str, optional
-            Where tasks run of which nothing else is said; as in `execute`.
+            As in `execute`.
 
         Raises
         ------
         EmptyWorkflowError, UnknownTaskError, MissingArgumentError
             Before anything runs.
         """
-        plan, names, settings = self._prepare(
-            targets,
-            from_,
-            force,
-            set,
-            channel=channel,
-            max_parallel=max_parallel,
-            fail_fast=fail_fast,
-            backend=backend,
-        )
+        how: dict[str, Any] = {"max_parallel": max_parallel, "fail_fast": fail_fast, "backend": backend}
+        plan, names, settings = self._prepare(targets, from_, force, set, channel=channel, **how)
         if background:
             return self._run_in_background(plan, names, settings, workers)
         run = self._run(plan, names, settings, {}, workers)
