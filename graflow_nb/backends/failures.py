@@ -32,6 +32,8 @@ class Line(NamedTuple):
     Attributes
     ----------
     file, function, module : str
+    start : int
+        The first line of the function.
     span : tuple of int
         First and last line, first and last column; columns are -1 where they are not known.
     """
@@ -39,6 +41,7 @@ class Line(NamedTuple):
     file: str
     function: str
     module: str
+    start: int
     span: tuple[int, int, int, int]
 
 
@@ -133,7 +136,7 @@ def _lines(traceback: TracebackType | None) -> Iterator[Line]:
         line = traceback.tb_lineno
         is_known = first == line and None not in {last, begin, end}
         span = (line, last, begin, end) if is_known else (line, line, -1, -1)
-        yield Line(code.co_filename, code.co_name, module, span)  # type: ignore[arg-type]
+        yield Line(code.co_filename, code.co_name, module, code.co_firstlineno, span)  # type: ignore[arg-type]
         traceback = traceback.tb_next
 
 
@@ -148,13 +151,17 @@ def _frame(line: Line) -> FrameType:
     """Return a frame that has the names of the one that raised; it is over, and knows no variables."""
     first, last, begin, end = line.span
     # The table of positions (PEP 626 and 657): one entry for eight units of code, in its long form.
-    entry = bytes([0b1_1110_111, *_number(0), *_number(last - first), *_number(begin + 1), *_number(end + 1)])
+    after = first - line.start
+    span = (*_number(last - first), *_number(begin + 1), *_number(end + 1))
+    entries = [
+        bytes([0b1_1110_111, *_number(step), *span]) for step in (2 * after if after >= 0 else 1 - 2 * after, 0)
+    ]
     code = _STUB.replace(
         co_filename=line.file,
         co_name=line.function,
         co_qualname=line.function,
-        co_firstlineno=first,
-        co_linetable=entry * (-(-len(_STUB.co_code) // 16)),
+        co_firstlineno=line.start,
+        co_linetable=entries[0] + entries[1] * (len(_STUB.co_code) // 16),
     )
     try:
         exec(code, {"__name__": line.module, "__file__": line.file})  # noqa: S102 - our own line

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.displaypub import DisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
+from traitlets import Type
 from traitlets.config import Config
 
 from graflow_nb.backends import worker
@@ -54,16 +55,6 @@ class Elsewhere:
         """Do nothing: it is there already."""
 
 
-class WorkerShell(InteractiveShell):
-    """The shell of a worker process: `display` and `get_ipython` find it."""
-
-    def enable_gui(self, gui: Any = None) -> None:
-        """Do nothing: it has no event loop."""
-
-    def _showtraceback(self, etype: Any, evalue: Any, stb: Any) -> None:  # noqa: ARG002 - as in its class
-        _tell(add_output, error_dict(evalue, list(stb)))
-
-
 class Sender(DisplayPublisher):
     """Sends what is displayed."""
 
@@ -83,6 +74,18 @@ class Sender(DisplayPublisher):
     def clear_output(self, wait: bool = False) -> None:
         """Have what was displayed taken away."""
         _tell(clear_output, wait)
+
+
+class WorkerShell(InteractiveShell):
+    """The shell of a worker process: `display` and `get_ipython` find it."""
+
+    display_pub_class = Type(Sender)
+
+    def enable_gui(self, gui: Any = None) -> None:
+        """Do nothing: it has no event loop."""
+
+    def _showtraceback(self, etype: Any, evalue: Any, stb: Any) -> None:  # noqa: ARG002 - as in its class
+        _tell(add_output, error_dict(evalue, list(stb)))
 
 
 def add_output(output: dict[str, Any]) -> None:
@@ -110,7 +113,6 @@ def take_over_shell(facts: dict[str, Any] | None) -> None:
     if not InteractiveShell.initialized():
         config = Config()
         config.HistoryManager.enabled = False
-        config.InteractiveShell.display_pub_class = Sender
         WorkerShell.instance(config=config)
     formatter: Any = InteractiveShell.instance().display_formatter
     formatter.active_types = facts["types"]
