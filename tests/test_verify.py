@@ -51,7 +51,7 @@ def test_a_map_and_a_nested_workflow_are_verified_by_their_members(flow):
     before = flow.run().results["throws"]
     found = flow.verify()
     assert [said.partition(":")[0] for said in found.pop("throws")] == ["throws[0]", "throws[1]", "throws[2]"]
-    assert found == dict.fromkeys(("data", "inner", "total", "good"), [])
+    assert found == {name: [] for name in ("data", "inner", "total", "good")}
     assert flow.run().results["throws"] == before  # what is kept stays
 
 
