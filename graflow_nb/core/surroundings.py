@@ -47,11 +47,18 @@ class Surroundings:
         Set when the run is cancelled.
     started : float
         `time.perf_counter`, seconds.
+    cycles : dict of str to int
+        Which call of a task the present one is, for those that were called more than once.
+    rounds : dict of str to int
+        How many times a task has been to run, for those that a jump back reached.
     local : dict
         What tasks keep for themselves from one call to the next, by task.
     """
 
-    __slots__ = ("cancelled", "channel", "local", "made", "records", "run_id", "seed", "started")
+    __slots__ = (
+        "cancelled", "channel", "cycles", "local", "made", "records", "rounds", "run_id", "seed",
+        "started",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -69,6 +76,8 @@ class Surroundings:
         self.records = records
         self.cancelled = threading.Event()
         self.started = time.perf_counter()
+        self.cycles: dict[str, int] = {}
+        self.rounds: dict[str, int] = {}
         self.local: dict[str, dict[str, Any]] = {}
 
     def look(self, kind: str, name: str) -> Any:
@@ -76,12 +85,16 @@ class Surroundings:
 
         Parameters
         ----------
-        kind : {"seed", "result", "channel", "channel key", "channel keys"}
+        kind : {"seed", "cycle", "round", "result", "channel", "channel key", "channel keys"}
         name : str
             The task, or the key.
         """
         if kind == "seed":
             return self.seed
+        if kind == "cycle":
+            return self.cycles.get(name, 1)
+        if kind == "round":
+            return self.rounds.get(name, 1)
         if kind == "result":
             there = self.made.get(name)
             return ABSENT if there is None else there.prints.get(None, ABSENT)

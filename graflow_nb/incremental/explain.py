@@ -82,6 +82,8 @@ _WHAT = {
     "channel": "channel key {name!r}",
     "channel key": "whether the channel has {name!r}",
     "channel keys": "which keys the channel has",
+    "round": "how many times it was to run",
+    "cycle": "which call it is in the run",
     "max_cycles": "its max_cycles",
     "version": "its version",
     "module": "package {name!r}",
