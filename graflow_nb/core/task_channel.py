@@ -103,6 +103,11 @@ class TaskChannel:
         self.volatile["channel.lock"] = None
         return self._channel.lock(key, timeout)
 
+    def leave(self) -> None:
+        """Let what is done from now on be done to a channel that nobody sees."""
+        with self._mutex:
+            self._channel = Channel()
+
     def _do(self, command: Command) -> Change:
         with self._mutex:
             try:
