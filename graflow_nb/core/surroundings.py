@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from graflow_nb.core.channel import Channel
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from graflow_nb.core.call import Produced
     from graflow_nb.core.run import TaskRecord
@@ -49,9 +49,16 @@ class Surroundings:
         `time.perf_counter`, seconds.
     local : dict
         What tasks keep for themselves from one call to the next, by task.
+    post, cancel : callable
+        Take an `Ask`, and the name of a task that need not go on, to whoever drives the run.
+    is_captured : bool
+        Whether the tasks' outputs are kept apart.
     """
 
-    __slots__ = ("cancelled", "channel", "local", "made", "records", "run_id", "seed", "started")
+    __slots__ = (
+        "cancel", "cancelled", "channel", "is_captured", "local", "made", "post", "records", "run_id", "seed",
+        "started",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -70,13 +77,20 @@ class Surroundings:
         self.cancelled = threading.Event()
         self.started = time.perf_counter()
         self.local: dict[str, dict[str, Any]] = {}
+        self.is_captured = False
+        self.disconnect()
+
+    def disconnect(self) -> None:
+        """Let go of who drives the run: it is over."""
+        self.post: Callable[[Any], None] = _over
+        self.cancel: Callable[[str | None], None] = _over
 
     def look(self, kind: str, name: str) -> Any:
         """Return something that a task used of this, as it is now; `ABSENT` if it is not there.
 
         Parameters
         ----------
-        kind : {"seed", "result", "channel", "channel key", "channel keys"}
+        kind : {"seed", "result", "channel", "channel key", "channel list", "channel keys"}
         name : str
             The task, or the key.
         """
@@ -87,4 +101,10 @@ class Surroundings:
             return ABSENT if there is None else there.prints.get(None, ABSENT)
         if kind == "channel":
             return self.channel.get(name, ABSENT)
+        if kind == "channel list":
+            return isinstance(self.channel.get(name, []), list)
         return self.channel.exists(name) if kind == "channel key" else self.channel.keys()
+
+
+def _over(_: Any) -> None:
+    """Do nothing: the run is over, or has not begun."""

@@ -33,7 +33,8 @@ class TaskChannel:
     ----------
     reads : dict of str to (str, object)
         What the task saw at its first read of each key, unless it had written that itself: ("value", the value),
-        ("absent", None), ("exists", True), and under `KEYS` ("keys", the list of them).
+        ("absent", None), ("exists", True), ("list", True) if it was only added to and so had to be a list or
+        nothing, and under `KEYS` ("keys", the list of them).
     writes : list of Command
         What it wrote, in order.
     volatile : dict
@@ -104,7 +105,11 @@ class TaskChannel:
 
     def _do(self, command: Command) -> Change:
         with self._mutex:
-            change = self._channel.do(command)
+            try:
+                change = self._channel.do(command)
+            except TypeError:  # whether it can be added to depends on what others wrote
+                self._saw(command.key, self._channel.get(command.key, ABSENT))
+                raise
             self.writes.append(command)
             if command.op == "delete":  # which answers whether it was there
                 self._saw_whether(command.key, there=change.before is not ABSENT)
@@ -123,6 +128,8 @@ class TaskChannel:
         known = self._known(key)
         if known is _UNKNOWN and key not in self._own:
             self._base[key], known = change.before, change.before
+            if self.reads.setdefault(key, ("list", True)) != ("list", True):
+                self._read(key, change.before)
         self._own[key] = change.after if known is change.before else _UNKNOWN
 
     def _known(self, key: str) -> Any:
@@ -148,10 +155,10 @@ class TaskChannel:
             self._changed(key)
 
     def _read(self, key: str, value: Any) -> None:
-        """Take note of what others wrote; that there is something counts less than what."""
+        """Take note of what others wrote; what it is counts more than that it is."""
         seen = ("absent", None) if value is ABSENT else ("value", value)
         kind, before = self.reads.setdefault(key, seen)
-        if kind == "exists" and value is not ABSENT:
+        if kind == "list" or (kind == "exists" and value is not ABSENT):
             self.reads[key] = seen
         elif kind != seen[0] or before is not seen[1]:
             self._changed(key)
