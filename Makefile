@@ -32,7 +32,7 @@ lint: $(VENV)/.lint ## Check style and types: ruff, mypy
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-bench: $(BENCH)/.peers ## Compare with the peers, side by side, in a venv of their own
+bench: $(BENCH)/.peers chromium ## Compare with the peers, side by side, in a venv of their own
 	@$(BENCH)/bin/python benchmarks/run_all.py $(ARGS)
 
 traps: $(BENCH)/.peers ## Ask us and the peers: is a result ever wrong after a change? (ARGS="--short --peers joblib")

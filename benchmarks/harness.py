@@ -8,6 +8,7 @@ import resource
 import statistics
 import time
 from dataclasses import dataclass, field
+from math import isnan
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class Row(NamedTuple):
     """The measurements of one contender, in the table's unit.
 
     `cpu` is the least processor time, all threads and processes together: on a busy machine it is steadier
-    than the clock.
+    than the clock. NaN where it was not measured.
     """
 
     min: float
@@ -126,7 +127,7 @@ class Table:
             print(f"  {name:{width}} {numbers} {row.median / ours.median:7.2f}x")
 
     def _data(self) -> dict[str, Any]:
-        rows = {n: {k: round(v, 2) for k, v in r._asdict().items()} for n, r in self.rows.items()}
+        rows = {n: {k: round(v, 2) for k, v in r._asdict().items() if not isnan(v)} for n, r in self.rows.items()}
         return {"workload": self.title, "unit": self.unit, "rows": rows, "left_out": self.left_out}
 
 

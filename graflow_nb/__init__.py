@@ -21,14 +21,17 @@ from typing import TYPE_CHECKING, Any
 from graflow_nb.backends.loop import LoopBackend
 from graflow_nb.backends.threads import ThreadBackend
 from graflow_nb.core.compose import Chain, ParallelGroup, chain, parallel
-from graflow_nb.core.context import TaskContext, context
+from graflow_nb.core.context import ExecutionContext, TaskContext, context
 from graflow_nb.core.decorators import task
 from graflow_nb.core.errors import (
+    ConditionError,
     CycleError,
+    CycleLimitError,
     DuplicateTaskError,
     DuplicateVariableError,
     EmptyWorkflowError,
     GraflowError,
+    GroupError,
     LostError,
     MissingArgumentError,
     NoContextError,
@@ -38,9 +41,13 @@ from graflow_nb.core.errors import (
     TaskCancelled,
     TaskDefinitionError,
     TaskError,
+    TaskTimeout,
     UnknownTaskError,
+    WorkflowCancelled,
 )
 from graflow_nb.core.graph import TaskGraph
+from graflow_nb.core.policy import Failure, at_least, best_effort, critical, first_success, strict
+from graflow_nb.core.retry import RetryPolicy
 from graflow_nb.core.run import Run
 from graflow_nb.core.services import Services, set_services
 from graflow_nb.core.status import Status
@@ -59,19 +66,25 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Chain",
+    "ConditionError",
     "CycleError",
+    "CycleLimitError",
     "Defined",
     "DuplicateTaskError",
     "DuplicateVariableError",
     "EmptyWorkflowError",
+    "ExecutionContext",
+    "Failure",
     "File",
     "GraflowError",
+    "GroupError",
     "LostError",
     "MissingArgumentError",
     "NoContextError",
     "NoResultError",
     "NoWorkflowError",
     "ParallelGroup",
+    "RetryPolicy",
     "Run",
     "StaleInputError",
     "Status",
@@ -81,15 +94,22 @@ __all__ = [
     "TaskDefinitionError",
     "TaskError",
     "TaskGraph",
+    "TaskTimeout",
     "TaskWrapper",
     "UnknownTaskError",
+    "WorkflowCancelled",
     "WorkflowContext",
+    "at_least",
+    "best_effort",
     "chain",
     "context",
+    "critical",
     "fingerprint",
+    "first_success",
     "load_flow",
     "load_ipython_extension",
     "parallel",
+    "strict",
     "task",
     "unload_ipython_extension",
     "workflow",

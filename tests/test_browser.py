@@ -53,7 +53,7 @@ def open_notebook(browser, address):
 
     def open_(name):
         page = browser.new_page(viewport={"width": 1280, "height": 1000}, device_scale_factor=2)
-        page.set_default_timeout(60 * SECOND)
+        page.set_default_timeout(30 * SECOND)
         return LabNotebook(page, address.format(name))
 
     return open_
@@ -130,7 +130,7 @@ def test_an_interrupt_stops_the_run_and_the_next_one_carries_on(scratch):
     run.output.get_by_text("1 running · 1/3 done").wait_for()
     shoot(run, "running")
     scratch.interrupt()
-    run.output.get_by_text("RunInterrupted").wait_for(timeout=10 * SECOND)
+    run.output.get_by_text("RunInterrupted").wait_for(timeout=3 * SECOND)
     assert re.fullmatch(r"3 tasks: 1 succeeded, 2 cancelled in .*", run.summary)
     scratch.add("goes_on = False").run()
     again = scratch.add("%flow run")

@@ -447,6 +447,25 @@ def test_the_least_recently_used_go_first(folder):
     store.close()
 
 
+@pytest.mark.parametrize("runs", [1, 2, 50])
+def test_what_a_run_used_goes_after_what_none_used(folder, runs):
+    store, _ = sized(folder, 3)
+    for name in "abc":
+        store.put(entry(name), {None: large()})
+    for _ in range(runs):
+        with store.in_use(["a"]):
+            assert found(store, "a")
+    store.close()
+    store, _ = sized(folder, 3)
+    store.put(entry("d"), {None: large()})
+    assert set(store.info().tasks) >= {"a", "d"}
+    assert "b" not in store.info().tasks
+    for name in "ef":
+        store.put(entry(name), {None: large()})
+    assert "a" not in store.info().tasks, "it was used before those were made"
+    store.close()
+
+
 def test_what_a_run_uses_stays_until_it_ends(folder):
     store, said = sized(folder, 3)
     for name in "abc":

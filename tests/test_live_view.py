@@ -6,6 +6,7 @@ import json
 import math
 import struct
 import threading
+from dataclasses import replace
 
 from graflow_nb import Status, context, task, workflow
 from graflow_nb.core.task import TaskWrapper
@@ -22,7 +23,8 @@ from graflow_nb.views.live import (
     timeline_data,
     times_data,
 )
-from graflow_nb.views.model import EdgeView, FlowView, NodeView
+from graflow_nb.views.model import EdgeView, FlowView, GroupView, NodeView
+from graflow_nb.views.packed import packed
 from graflow_nb.views.snapshot import live_view
 
 PATIENCE = 20
@@ -62,7 +64,26 @@ def test_a_thousand_nodes_fit_in_little():
     view = FlowView("big", nodes, edges)
     assert len(states_data(view)) == 1000
     assert len(times_data(view)) == 8000
-    assert len(json.dumps(graph_data(view), separators=(",", ":"))) < 130_000
+    assert len(packed(graph_data(view))) < 45_000
+
+
+def test_groups_come_with_their_places():
+    view = replace(chain_of(NodeView("a"), NodeView("b")), groups=(GroupView("g", (1,)),))
+    graph = graph_data(view)
+    (group,), node = graph["groups"], graph["nodes"][1]
+    assert group["name"] == "g"
+    assert group["x"] < node["x"]
+    assert group["y"] < node["y"]
+    assert json.loads(packed(graph))["groups"] == [group]
+
+
+def test_an_edge_that_goes_straight_needs_no_points():
+    names = ["a", "b", "c", "d"]
+    links = [("a", "b"), ("b", "c"), ("a", "c"), ("a", "d")]
+    view = FlowView("f", tuple(map(NodeView, names)), tuple(EdgeView(*link) for link in links))
+    for direction in ("LR", "TB"):
+        edges = graph_data(view, direction)["edges"]
+        assert ["points" in edge for edge in edges] == [False, False, True, False]
 
 
 def test_a_byte_has_the_status_and_the_marks():

@@ -15,13 +15,15 @@ from graflow_nb.backends.threads import ThreadBackend, default_workers
 from graflow_nb.core.call import Call
 from graflow_nb.core.context import TaskContext
 from graflow_nb.core.errors import TaskCancelled
+from graflow_nb.core.surroundings import Surroundings
 
 WAIT = 10
 
 
 def call(name, fn, *args) -> Call:
-    context = TaskContext(name, "run", threading.Event())
-    return Call(Task(name, fn), fn, args, {}, context, contextvars.copy_context())
+    task = Task(name, fn)
+    context = TaskContext(task, Surroundings())
+    return Call(task, fn, args, {}, context, contextvars.copy_context())
 
 
 def opened(backend):
@@ -89,6 +91,54 @@ class TestThreadBackend:
             backend.submit(call(f"t{n}", barrier.wait, WAIT))
         assert [take().error for _ in range(4)] == [None] * 4
         backend.close()
+
+    def test_calls_overlap_also_after_shorter_ones(self):
+        backend, take = opened(ThreadBackend(4))
+        for _ in range(5):
+            for n in range(50):
+                backend.submit(call(f"short{n}", lambda: None))
+            for _ in range(50):
+                take()
+            barrier = threading.Barrier(4)
+            for n in range(4):
+                backend.submit(call(f"t{n}", barrier.wait, WAIT))
+            assert [take().error for _ in range(4)] == [None] * 4
+        backend.close()
+
+    def test_calls_overlap_that_a_worker_submits(self):
+        backend, outcomes = ThreadBackend(3), SimpleQueue()
+        barrier = threading.Barrier(3)
+
+        def deliver(outcome):
+            if outcome.name == "first":
+                for n in range(3):
+                    backend.submit(call(f"t{n}", barrier.wait, WAIT))
+            else:
+                outcomes.put(outcome)
+
+        backend.open(deliver)
+        backend.submit(call("first", lambda: None))
+        assert [outcomes.get(timeout=WAIT).error for _ in range(3)] == [None] * 3
+        backend.close()
+
+    def test_calls_overlap_while_the_thread_that_submits_is_busy(self):
+        backend, take = opened(ThreadBackend(2))
+        barrier = threading.Barrier(3)
+        for name in "ab":
+            backend.submit(call(name, barrier.wait, WAIT))
+        barrier.wait(WAIT)  # nobody else starts the second thread meanwhile
+        assert [take().error for _ in range(2)] == [None] * 2
+        backend.close()
+
+    def test_closing_while_calls_wait_leaves_no_thread(self):
+        for _ in range(20):
+            backend, take = opened(ThreadBackend(8))
+            release = threading.Event()
+            for n in range(8):
+                backend.submit(call(f"t{n}", release.wait, WAIT))
+            release.set()
+            take()
+            backend.close()  # a thread may be starting right now; the fixture sees whether it ends
 
     def test_its_slots_are_never_exceeded(self):
         backend, take = opened(ThreadBackend(3))
@@ -255,7 +305,7 @@ class TestLoopBackend:
         assert entered.wait(WAIT)
         backend.submit(late)
         for each in (waiting, late):
-            each.context._cancelled.set()  # as a run does before it interrupts
+            each.context.is_stopped = True  # as a run does before it interrupts
         backend.interrupt()
         outcomes = take(), take()
         backend.close()

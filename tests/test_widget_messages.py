@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from kernels import PATIENCE, new_kernel
 
+from graflow_nb.views.live import STALE
+
 FLOW = """
 from graflow_nb import task, workflow
 with workflow("many") as many:
@@ -68,3 +70,13 @@ def test_running_a_cell_again_closes_its_widgets(kernel):
     closed = [m for m in messages(kernel, "%flow show", "again") if m["msg_type"] == "comm_close"]
     assert len(closed) == 4
     assert kernel.value("len(_instances)") == before
+
+
+def test_what_a_cell_put_out_of_date_is_marked_when_no_other_follows(kernel):
+    kernel("import graflow_nb\nlooked = graflow_nb.workflow('looked')\nlooked.param('x', 1)", "made")
+    kernel("looked.run()", "ran")
+    kernel("looked.param('x', 2)", "changed")
+    while True:
+        message = kernel.client.get_iopub_msg(timeout=PATIENCE)
+        if message["msg_type"] == "comm_msg" and any(byte & STALE for byte in b"".join(message["buffers"])):
+            return

@@ -503,12 +503,13 @@ class Ledger:
             if name == "p" or not record.status.is_success:
                 continue
             signature = document.signature(name, made, param)
-            is_spoilt = self.is_small and any("changed in place" in note for note in notes.values())
-            if str(record.status) == "succeeded" and name not in forced | raced and not is_spoilt:
+            if str(record.status) == "succeeded" and name not in forced | raced:
                 assert not self.must_hold(world, name, signature), "ran for nothing: " + told(run, name, made)
             if name not in raced | document.disturbed():
                 self.stored.add((name, signature))
                 world.latest[name] = signature
+            else:
+                world.latest.pop(name, None)  # what it made now may be kept in place of that
 
 
 WORDS = {"ok": ("succeeded", "cached"), "failed": ("failed",), "skipped": ("skipped",)}

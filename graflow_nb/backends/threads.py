@@ -7,9 +7,10 @@ import os
 import threading
 from collections import deque
 from contextlib import suppress
-from queue import SimpleQueue
-from typing import TYPE_CHECKING
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Final
 
+from graflow_nb.backends.numeric import numeric_threads
 from graflow_nb.core.call import Outcome
 from graflow_nb.core.errors import TaskCancelled
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from graflow_nb.core.call import Call
+
+LATE: Final = 0.002
+"""Seconds that a call waits for the threads there are, before another one is started for it."""
 
 
 def default_workers() -> int:
@@ -31,10 +35,13 @@ class ThreadBackend:
     Python ends, so an interrupted run would hang in a task's sleep, and it does not say which thread
     makes a call, so nothing could be broken off. It also costs three times as much a call.
 
+    Threads start late, all but the first: when a call has waited for the others. So calls that are shorter
+    than the start of a thread are made by one, and no threads contend for the interpreter over them.
+
     Parameters
     ----------
     workers : int, optional
-        How many threads at most; they start as calls come.
+        How many threads at most.
 
     Raises
     ------
@@ -49,25 +56,33 @@ class ThreadBackend:
         self._calls: deque[Call] = deque()
         self._bell: SimpleQueue[bool] = SimpleQueue()
         self._is_ringing = False
+        self._submitted = 0
         self._threads: list[threading.Thread] = []
+        self._starting = threading.Lock()
+        self._is_closed = False
+        self._tender: threading.Thread | None = None
+        self._alarm: SimpleQueue[bool] = SimpleQueue()  # wakes it
+        self._is_tended = False
         self._busy: dict[int, Call | None] = {}
         self._striking = threading.Lock()
+        self._driver = 0
         self._deliver: Callable[[Outcome], None] = lambda _: None
 
     def open(self, deliver: Callable[[Outcome], None]) -> None:
-        """Take the function that each outcome goes to."""
+        """Take the function that each outcome goes to; the thread that opens it drives the run."""
         self._deliver = deliver
+        self._driver = threading.get_ident()
+        numeric_threads.begin()
 
     def submit(self, call: Call) -> None:
-        """Queue a call, for a thread that is idle or a new one."""
+        """Queue a call, for a thread that is idle or, if it waits for long, a new one."""
+        self._submitted += 1
         self._calls.append(call)
         is_own = threading.get_ident() in self._busy  # it is between two calls, and takes the next itself
-        idle = len(self._threads) - len(self._busy)
-        if len(self._calls) > idle + is_own and len(self._threads) < self.slots:
-            name = f"graflow-{len(self._threads) + 1}"
-            thread = threading.Thread(target=self._work, name=name, daemon=True)
-            self._threads.append(thread)
-            thread.start()
+        if not self._threads:
+            self._start_one()
+        elif not self._is_tended and len(self._calls) > is_own and len(self._threads) < self.slots:
+            self._have_tended()
         if len(self._calls) > is_own:
             self._ring()
 
@@ -87,11 +102,55 @@ class ThreadBackend:
                 if busy is not None and call in {None, busy}:
                     raise_in_thread(ident, TaskCancelled)
 
+    def replace(self, call: Call) -> None:  # noqa: ARG002 - whichever it is
+        """Start a thread beside one that is stuck."""
+        self._start_one()
+        self._bell.put(True)  # it may be that all others are stuck, and calls wait
+
     def close(self) -> None:
         """Let idle threads end, and busy ones after their call."""
         self._calls.clear()
-        for _ in self._threads:
-            self._bell.put(False)
+        self._alarm.put(False)
+        with self._starting:
+            self._is_closed = True
+            for _ in self._threads:
+                self._bell.put(False)
+
+    def _start_one(self) -> None:
+        with self._starting:  # so that `close` tells every thread
+            if not self._is_closed:
+                name = f"graflow-{len(self._threads) + 1}"
+                thread = threading.Thread(target=self._work, name=name, daemon=True)
+                self._threads.append(thread)
+                thread.start()
+
+    def _have_tended(self) -> None:
+        """See that somebody looks whether a call still waits that waits now."""
+        self._is_tended = True
+        if self._tender is None:
+            self._tender = threading.Thread(target=self._tend, name="graflow-tender", daemon=True)
+            self._tender.start()
+        self._alarm.put(True)
+
+    def _tend(self) -> None:
+        """Start a thread for each call that has waited for long, as long as there may be more threads.
+
+        A thread of its own does this: any other may be in a long call, or in a long look at what one made.
+        """
+        while len(self._threads) < self.slots and self._alarm.get():
+            while True:
+                submitted = self._submitted
+                try:
+                    if not self._alarm.get(timeout=LATE):
+                        return
+                except Empty:
+                    late = submitted - self._submitted + len(self._calls)
+                    for _ in range(min(late, self.slots - len(self._threads))):
+                        self._start_one()
+                self._is_tended = False  # before looking, so that what comes now raises the alarm again
+                if not self._calls or len(self._threads) >= self.slots:
+                    break
+                self._is_tended = True
 
     def _ring(self) -> None:
         """Wake one thread. It wakes the next if there is more to do: waking all costs more than short calls."""
@@ -107,7 +166,9 @@ class ThreadBackend:
                 self._is_ringing = False  # before looking, so that what comes now rings again
                 while self._calls:
                     self._make_next(ident)
+                numeric_threads.leave(ident)
                 self._busy.pop(ident)
+        numeric_threads.leave(ident)
         self._busy.pop(ident, None)
 
     def _make_next(self, ident: int) -> None:
@@ -117,7 +178,11 @@ class ThreadBackend:
             return
         if self._calls:
             self._ring()
-        self._deliver(self._made(call, ident))
+        numeric_threads.enter(ident, self._driver)
+        outcome = self._made(call, ident)
+        if not self._calls:
+            numeric_threads.leave(ident)  # first: whoever hears of the outcome finds the numbers as they were
+        self._deliver(outcome)
 
     def _made(self, call: Call, ident: int) -> Outcome:
         """Make a call; who strikes late strikes here, and no other call."""
@@ -137,7 +202,7 @@ class ThreadBackend:
 
 
 def _struck(call: Call, error: TaskCancelled) -> Outcome:
-    outcome = Outcome(call.task.name)
+    outcome = Outcome(call.task.name, call.number)
     outcome.error = error
     return outcome
 

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 from graflow_nb.core.errors import did_you_mean
 from graflow_nb.core.param import Param
+from graflow_nb.core.task import Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from graflow_nb.core.call import Produced
     from graflow_nb.core.graph import TaskGraph
-    from graflow_nb.core.task import Parameter, Task
+    from graflow_nb.core.task import Parameter
 
 
 class Injected(NamedTuple):
@@ -39,12 +40,19 @@ class Upstream(NamedTuple):
 
 
 class Gathered(NamedTuple):
-    """The results of several tasks, as a list."""
+    """The results of several tasks, as a list; `name` is that of the group that they are, if they are one."""
 
     tasks: tuple[str, ...]
+    name: str = ""
 
 
-Source: TypeAlias = Injected | Constant | Upstream | Gathered
+class FromChannel(NamedTuple):
+    """What the run's channel holds under a key when the task begins."""
+
+    key: str
+
+
+Source: TypeAlias = Injected | Constant | Upstream | Gathered | FromChannel
 
 
 def upstreams(source: Source) -> Sequence[Upstream]:
@@ -160,15 +168,25 @@ class Names:
         return behind._replace(task=owner) if owner is not None else None
 
 
-def needs(task: Task, names: Names, reads: Reads) -> Mapping[str, Upstream]:
-    """Return what a task takes from others by name: its required parameters and what its code reads."""
+def needs(task: Task, names: Names, reads: Reads, at: str = "") -> Mapping[str, Upstream]:
+    """Return what a task takes from others by name: its required parameters and what its code reads.
+
+    Parameters
+    ----------
+    at : str
+        The task whose place in the graph counts, if that is another one.
+    """
+    at = at or task.name
     found: dict[str, Upstream] = {}
     for parameter in open_parameters(task):
-        if parameter.is_required and (source := names.find(parameter.name, task.name)):
+        if parameter.is_required and (source := names.find(parameter.name, at)):
             found[parameter.name] = source
+    for name, value in task.options.bound.items():
+        if isinstance(value, Task) and value.name in names.tasks:
+            found[name] = names.result(value.name)
     as_tasks, as_variables = reads
     for name in (*as_tasks, *as_variables):
-        source = names.find(as_tasks.get(name, name), task.name)
+        source = names.find(as_tasks.get(name, name), at)
         if source and (source.variable is not None or name in as_tasks):
             found.setdefault(name, source)
     return found or _NOTHING
@@ -192,6 +210,8 @@ class Resolver:
         Whether one task comes before another, by operators or names.
     given : mapping of str
         Values for a parameter of the workflow, or of any task.
+    channel : collection of str
+        The keys that the channel has when a run begins.
 
     Attributes
     ----------
@@ -205,66 +225,94 @@ class Resolver:
         names: Names,
         is_ancestor: Callable[[str, str], bool],
         given: Mapping[str, Any] = MappingProxyType({}),
+        channel: Collection[str] = (),
     ) -> None:
         self._graph = graph
         self._names = names
         self._is_ancestor = is_ancestor
         self._given = given
+        self._channel = channel
         self.by_ancestry: set[str] = set()
 
-    def bind(self, task: Task, taken: Mapping[str, Upstream]) -> Binding | Missing:
-        """Return where a task's arguments come from; `taken` are the names it is known to depend on."""
+    def bind(self, task: Task, taken: Mapping[str, Upstream], at: str = "") -> Binding | Missing:
+        """Return where a task's arguments come from; `taken` are the names it is known to depend on.
+
+        Parameters
+        ----------
+        at : str
+            The task whose place in the graph counts, if that is another one.
+        """
+        at = at or task.name
+        if task.options.bound and (lost := self._lost(task)):
+            return lost
         parameters = task.parameters
         if not parameters:
-            return Binding(free=taken)
+            befores = [self._names.tasks[before] for before in self._graph.predecessors(at)]
+            return task.own_binding(befores) or Binding(free=taken)
         sources: dict[str, Source] = {}
         left = []
         for index, parameter in enumerate(parameters):
-            source = self._by_name(task, parameter, taken, is_first=index == 0)
+            source = self._by_name(task, parameter, taken, at, is_first=index == 0)
             if source is None:
                 left.append(parameter)
             else:
                 sources[parameter.name] = source
         if left:
-            by_position = self._by_position(task, left, sources)
+            by_position = self._by_position(task, left, sources, at)
             if isinstance(by_position, Missing):
                 return by_position
             sources.update(by_position)
         return self._arrange(parameters, sources, taken)
 
     def _by_name(  # noqa: PLR0911 - a rule a line, the first that applies wins
-        self, task: Task, parameter: Parameter, taken: Mapping[str, Upstream], *, is_first: bool
+        self, task: Task, parameter: Parameter, taken: Mapping[str, Upstream], at: str, *, is_first: bool
     ) -> Source | None:
         name, options = parameter.name, task.options
         if is_first and options.inject_context:
             return Injected()
         if name in options.bound:
-            is_given = isinstance(task, Param) and task.name in self._given
-            return Constant(self._given[task.name] if is_given else options.bound[name])
+            bound = options.bound[name]
+            if isinstance(bound, Task):
+                return self._names.result(bound.name)
+            return Constant(self._given[task.name] if self._stands_for_given(task) else bound)
         if name in self._given and name not in self._names.tasks:
             return Constant(self._given[name])
         if name in taken:
             return taken[name]
-        if parameter.default is _EMPTY:
-            return None
-        source = self._names.find(name, task.name)
-        if source is not None:
+        if parameter.default is not _EMPTY and (source := self._names.find(name, at)) is not None:
             self.by_ancestry.add(task.name)
-            if self._is_ancestor(source.task, task.name):
+            if self._is_ancestor(source.task, at):
                 return source
-        return Constant(parameter.default)
+        if name in self._channel:
+            return FromChannel(name)
+        return None if parameter.default is _EMPTY else Constant(parameter.default)
+
+    def _stands_for_given(self, task: Task) -> bool:
+        return isinstance(task, Param) and task.name in self._given
+
+    def _lost(self, task: Task) -> Missing | None:
+        """Return what is missing if an argument was bound to a task that is not there."""
+        for name, value in task.options.bound.items():
+            if isinstance(value, Task) and value.name not in self._names.tasks:
+                hint = did_you_mean(value.name, self._names.tasks)
+                return Missing(
+                    (name,),
+                    f"task {task.name!r}: {name!r} is bound to task {value.name!r}, which is not there. {hint}",
+                )
+        return None
 
     def _by_position(
-        self, task: Task, left: list[Parameter], sources: Mapping[str, Source]
+        self, task: Task, left: list[Parameter], sources: Mapping[str, Source], at: str
     ) -> dict[str, Source] | Missing:
-        befores: Sequence[str] = self._graph.predecessors(task.name)
+        befores: Sequence[str] = self._graph.predecessors(at)
         if sources:
             used = {source.task for source in sources.values() if isinstance(source, Upstream)}
             befores = [name for name in befores if name not in used]
         rest: dict[str, Source] = {}
         takes_rest = left[-1].kind is _VAR_POSITIONAL
         if len(befores) > 1 and not (takes_rest and len(left) == 1):
-            befores = self._in_one_order(task.name, befores)
+            befores = self._in_one_order(at, befores)
+        befores = [member for before in befores for member in self._members(before)]
         if takes_rest:
             rest[left[-1].name] = Gathered(tuple(befores[len(left) - 1 :]))
             befores, left = befores[: len(left) - 1], left[:-1]
@@ -272,7 +320,11 @@ class Resolver:
             return {p.name: self._names.result(before) for p, before in zip(left, befores, strict=True)} | rest
         if len(left) == 1 and befores:
             return {left[0].name: Gathered(tuple(befores))} | rest
-        return self._missing(task, left)
+        return self._missing(task, left, at)
+
+    def _members(self, before: str) -> Sequence[str]:
+        """Return what a predecessor counts as: a group with a policy, as its members."""
+        return self._names.tasks[before].members or (before,)
 
     def _in_one_order(self, name: str, befores: Sequence[str]) -> Sequence[str]:
         """Return predecessors in the order of the one operator that wired them all; none if several did."""
@@ -301,14 +353,14 @@ class Resolver:
         free = {name: source for name, source in taken.items() if name not in sources} if taken else taken
         return Binding(tuple(positional), tuple(keyword), free)
 
-    def _missing(self, task: Task, left: list[Parameter]) -> Missing:
+    def _missing(self, task: Task, left: list[Parameter], at: str) -> Missing:
         names = tuple(p.name for p in left)
-        before = self._graph.predecessors(task.name)
-        several = len(self._graph.joins(task.name)) > 1
+        before = self._graph.predecessors(at)
+        several = len(self._graph.joins(at)) > 1
         upstream = f"Wired before it: {', '.join(before)}" if before else "Nothing is wired before it"
         if several:
             upstream += " (in several expressions, so they are taken by name only)"
-        known = [name for name in (*self._names.tasks, *self._names.variables) if name != task.name]
+        known = [name for name in (*self._names.tasks, *self._names.variables) if name != at]
         return Missing(
             names,
             f"task {task.name!r} needs {_listed(names)}. {upstream}. "

@@ -34,6 +34,9 @@ class Backend(Protocol):
     def interrupt(self, call: Call | None = None) -> None:
         """Break off one call, or whatever is running, as far as that can be done."""
 
+    def replace(self, call: Call) -> None:
+        """Go on without the worker that makes a call, for it is stuck there: the run waits for it no longer."""
+
     def close(self) -> None:
         """Let everything go, without waiting for it."""
 
@@ -58,6 +61,9 @@ class Here:
     def interrupt(self, call: Call | None = None) -> None:
         """Nothing to do: the driver cannot be here and in the call."""
 
+    def replace(self, call: Call) -> None:
+        """Nothing can be done: the driver is in the call."""
+
     def close(self) -> None:
         """Nothing is held."""
 
@@ -66,7 +72,7 @@ def make_here(call: Call) -> Outcome:
     """Make a call on this thread, which must be the main one."""
     if threading.current_thread() is threading.main_thread():
         return call.run()
-    outcome = Outcome(call.task.name)
+    outcome = Outcome(call.task.name, call.number)
     outcome.error = RuntimeError(
         f"task {call.task.name!r} has main_thread=True, and this run is not driven by the main thread. "
         "Run it in the foreground."

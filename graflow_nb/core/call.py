@@ -8,6 +8,7 @@ from asyncio import CancelledError
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
+from graflow_nb.core.commands import COMMANDS
 from graflow_nb.core.errors import NoResultError, TaskCancelled
 from graflow_nb.core.scope import opened, running
 from graflow_nb.core.task import Defined
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from contextvars import Context
 
     from graflow_nb.core.arguments import Binding
+    from graflow_nb.core.commands import Command
     from graflow_nb.core.context import TaskContext
     from graflow_nb.core.task import Task
 
@@ -67,7 +69,12 @@ class Produced:
     @property
     def variables(self) -> list[str]:
         """The names of the variables that there are."""
-        return [name for name in (self.prints or self._values) if name is not None]
+        return [name for name in (self.prints or self._values) if name is not None and name != COMMANDS]
+
+    @property
+    def commands(self) -> Sequence[Command]:
+        """What its task asked of the run; raises `LostError` if that is no longer there."""
+        return self.get(COMMANDS) if COMMANDS in (self.prints or self._values) else ()
 
     def get(self, variable: str | None) -> Any:
         """Return a variable, or the result for None.
@@ -112,8 +119,10 @@ class Outcome:
     error : BaseException or None
     outputs : sequence of dict
         What it printed and displayed, as nbformat outputs.
-    next_tasks : sequence of Task
-        What it asked to run next.
+    commands : sequence of Command
+        What it asked of its run.
+    number : int
+        That of the call.
     started, ended : float
         `time.perf_counter`, seconds.
     worker : str
@@ -124,17 +133,18 @@ class Outcome:
     """
 
     __slots__ = (
-        "ended", "error", "kept", "name", "next_tasks", "outputs", "prints", "started", "value", "variables",
-        "worker",
+        "commands", "ended", "error", "kept", "name", "number", "outputs", "prints", "started", "value",
+        "variables", "worker",
     )  # fmt: skip
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, number: int = 0) -> None:
         self.name = name
         self.value: Any = None
         self.variables: Mapping[str, Any] = {}
         self.error: BaseException | None = None
         self.outputs: Sequence[dict[str, Any]] = ()
-        self.next_tasks: Sequence[Task] = ()
+        self.commands: Sequence[Command] = ()
+        self.number = number
         self.prints: dict[str | None, Any] = {}
         self.kept: Any = None
         self.worker = ""
@@ -144,6 +154,8 @@ class Outcome:
         """Return what the call made, without how."""
         values: dict[str | None, Any] = {None: self.value}
         values.update(self.variables)
+        if self.commands:
+            values[COMMANDS] = self.commands
         return Produced(self.name, values, self.prints)
 
 
@@ -175,9 +187,13 @@ class Call:
         Where the arguments came from, and what those tasks produced.
     key
         What the cache decided on; its own.
+    number : int
+        Which call of the run it is.
     """
 
-    __slots__ = ("args", "around", "binding", "context", "fn", "inputs", "key", "kwargs", "task", "variables")
+    __slots__ = (
+        "args", "around", "binding", "context", "fn", "inputs", "key", "kwargs", "number", "task", "variables",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -191,8 +207,10 @@ class Call:
         binding: Binding | None = None,
         inputs: Mapping[str, Produced] | None = None,
         key: Any = None,
+        number: int = 0,
     ) -> None:
         self.task = task
+        self.number = number
         self.fn = fn
         self.args = args
         self.kwargs = kwargs
@@ -237,16 +255,18 @@ class Call:
     def _begin(self) -> Outcome:
         running.set(self.context)
         opened.set(None)
-        return Outcome(self.task.name)
+        outcome = Outcome(self.task.name, self.number)
+        self.context.begun = outcome.started
+        return outcome
 
     def _end(self, outcome: Outcome, entered: int) -> Outcome:
+        outcome.commands = self.context.close()
         for around in reversed(self.around[:entered]):
             try:
                 around.after(self, outcome)
             except BaseException as error:
                 outcome.error = outcome.error or error
         outcome.ended = time.perf_counter()  # figures are drawn when the call is over, and that is its time too
-        outcome.next_tasks = self.context.next_tasks
         outcome.worker = threading.current_thread().name
         return outcome
 

@@ -2,69 +2,89 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
+import time
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from graflow_nb.core.errors import NoContextError, TaskDefinitionError
+from graflow_nb.core.commands import Again, Command, End, Next, Skip
+from graflow_nb.core.compose import as_composable
+from graflow_nb.core.errors import CycleLimitError, NoContextError, TaskDefinitionError
 from graflow_nb.core.scope import running
+from graflow_nb.core.surroundings import ABSENT, Surroundings
 from graflow_nb.core.task import Task
+from graflow_nb.core.task_channel import TaskChannel
 
 if TYPE_CHECKING:
-    import threading
-    from collections.abc import Mapping
-
     from numpy.random import Generator
 
+    from graflow_nb.core.arguments import Binding
+    from graflow_nb.core.channel import Channel
+    from graflow_nb.core.compose import Operand
     from graflow_nb.core.run import TaskRecord
+    from graflow_nb.core.typed_channel import TypedChannel
+
+_making = Lock()
 
 
 class TaskContext:
     """The context of one running task; `context` in a cell, or the first parameter of an injected function.
 
+    Parameters
+    ----------
+    task : Task
+    surroundings : Surroundings
+    cycle : int
+        Which call of it this is in the run, from 1.
+
     Attributes
     ----------
     task_name : str
         The running task.
-    next_tasks : list of Task
-        What `next_task` was given so far.
+    commands : list of Command
+        What it asked for so far.
     volatile : dict
         The names of what was used here that is another in each run: a result that may depend on it is not
         reused.
-    used_seed : bool
-        Whether it drew numbers made from the workflow's seed.
+    noted : dict of (str, str) to object
+        What was used here that can be looked at again, as `Surroundings.look` tells it: kind and name, with
+        what was seen at first.
     is_stopped : bool
         Whether this task alone was cancelled.
+    begun : float or None
+        When the call was begun, `time.perf_counter`.
     """
 
     __slots__ = (
-        "_cancelled", "_records", "_rng", "_run_id", "_seed", "is_stopped", "next_tasks", "task_name", "used_seed",
-        "volatile",
+        "_channel", "_cycle", "_max_cycles", "_rng", "_surroundings", "begun", "commands", "is_stopped", "noted",
+        "task_name", "volatile",
     )  # fmt: skip
 
-    def __init__(
-        self,
-        task_name: str,
-        run_id: str,
-        cancelled: threading.Event,
-        records: Mapping[str, TaskRecord] = MappingProxyType({}),
-        seed: int | None = None,
-    ) -> None:
-        self.task_name = task_name
-        self.next_tasks: list[Task] = []
+    def __init__(self, task: Task, surroundings: Surroundings, cycle: int = 1) -> None:
+        self.task_name = task.name
+        self._cycle = cycle
+        self.commands: list[Command] = []
         self.volatile: dict[str, None] = {}
-        self._records = records
-        self._run_id = run_id
-        self._cancelled = cancelled
-        self._seed = seed
-        self._rng: Generator | None = None
-        self.used_seed = False
+        self.noted: dict[tuple[str, str], Any] = {}
         self.is_stopped = False
+        self.begun: float | None = None
+        self._max_cycles = task.options.max_cycles
+        self._surroundings = surroundings
+        self._channel: TaskChannel | None = None
+        self._rng: Generator | None = None
+        if surroundings.rounds and (this := surroundings.rounds.get(task.name)) is not None:
+            self.noted["round", task.name] = this
+
+    @property
+    def cycle_count(self) -> int:
+        """Which call of this task this is in the run, from 1; `next_iteration` asks for the next."""
+        self.noted["cycle", self.task_name] = self._cycle
+        return self._cycle
 
     @property
     def run_id(self) -> str:
         """Unique to this run."""
         self.volatile["run_id"] = None
-        return self._run_id
+        return self._surroundings.run_id
 
     @property
     def session_id(self) -> str:
@@ -72,9 +92,15 @@ class TaskContext:
         return self.run_id
 
     @property
+    def elapsed_time(self) -> float:
+        """Seconds since the run began."""
+        self.volatile["elapsed_time"] = None
+        return time.perf_counter() - self._surroundings.started
+
+    @property
     def cancelled(self) -> bool:
         """Whether the run, or this task, was cancelled; a long loop looks here and ends early."""
-        return self.is_stopped or self._cancelled.is_set()
+        return self.is_stopped or self._surroundings.cancelled.is_set()
 
     @property
     def rng(self) -> Generator:
@@ -96,12 +122,13 @@ class TaskContext:
         if self._rng is None:
             import numpy as np
 
-            if self._seed is None:
+            seed = self._surroundings.seed
+            if seed is None:
                 self.volatile["rng (the workflow has no seed)"] = None
                 self._rng = np.random.default_rng()
             else:
-                self.used_seed = True
-                words = [self._seed % 2**64, *self.task_name.encode()]
+                self.noted["seed", self.task_name] = seed
+                words = [seed % 2**64, *self.task_name.encode(), *([self._cycle] * (self.cycle_count > 1))]
                 self._rng = np.random.default_rng(np.random.SeedSequence(words))
         return self._rng
 
@@ -115,46 +142,243 @@ class TaskContext:
         text : str
             A few words, such as ``"epoch 4"``.
         """
-        record = self._records.get(self.task_name)
+        record = self._surroundings.records.get(self.task_name)
         if record is not None:
             known = None if fraction is None else min(max(float(fraction), 0.0), 1.0)
             record.progress = known, str(text)
 
     def runs_on(self, worker: str) -> None:
         """Say which worker the task runs on; whoever watches the run sees it."""
-        record = self._records.get(self.task_name)
+        record = self._surroundings.records.get(self.task_name)
         if record is not None:
             record.worker = worker
 
     def is_beside(self, task: Task) -> bool:
         """Whether a task takes part in the same run as this one."""
-        record = self._records.get(task.name)
+        record = self._surroundings.records.get(task.name)
         return record is not None and record.task is task
 
-    def next_task(self, task: Task) -> None:
-        """Let a new task run after this one, before those that are wired after this one.
+    def get_channel(self) -> TaskChannel:
+        """Return the run's channel: values that its tasks share, by key.
 
-        It belongs to this run only: the workflow's own graph does not change.
+        What the task reads there counts as its input, and what it writes is written again when its result
+        is reused.
+
+        Examples
+        --------
+        >>> from graflow_nb import task, workflow
+        >>> with workflow("example") as flow:
+        ...     @task(inject_context=True)
+        ...     def first(context):
+        ...         context.get_channel().set("rows", 120)
+        ...     @task(inject_context=True)
+        ...     def second(context, first):
+        ...         return context.get_channel().get("rows")
+        >>> flow.run().results["second"]
+        120
+        """
+        if self._channel is None:
+            with _making:  # a task may start threads, and what any of them reads counts
+                self._channel = self._channel or TaskChannel(self._surroundings.channel)
+        return self._channel
+
+    @property
+    def channel(self) -> TaskChannel:
+        """The same as `get_channel()`."""
+        return self.get_channel()
+
+    def get_typed_channel(self, schema: type[Any]) -> TypedChannel:
+        """Return the run's channel, checked: its keys and their types are those of a schema.
 
         Parameters
         ----------
-        task : Task
-            A task made here; with one parameter, it gets this task's result.
+        schema : type
+            A TypedDict, a dataclass or a pydantic model.
+        """
+        from graflow_nb.core.typed_channel import TypedChannel
+
+        return TypedChannel(self.get_channel(), schema)
+
+    def get_result(self, task: str | Task, default: Any = None) -> Any:
+        """Return what a task made in this run, or `default` if it has not made anything so far.
+
+        Only the result of a task that comes before this one is sure to be there: better, take it as a parameter.
+        """
+        name = str(getattr(task, "name", task))
+        there = self._surroundings.made.get(name)
+        self.noted.setdefault(("result", name), ABSENT if there is None else there.prints.get(None, ABSENT))
+        return default if there is None else there.value
+
+    def set_local_data(self, key: str, value: Any) -> None:
+        """Keep something for the next calls of this task in this run (`next_iteration`, or a retry)."""
+        self.volatile["set_local_data"] = None
+        self._surroundings.local.setdefault(self.task_name, {})[key] = value
+
+    def get_local_data(self, key: str, default: Any = None) -> Any:
+        """Return what an earlier call of this task in this run has kept."""
+        self.volatile["get_local_data"] = None
+        return self._surroundings.local.get(self.task_name, {}).get(key, default)
+
+    def next_task(self, task: Operand | str, *, goto: bool = False) -> None:
+        """Let a task run after this one, in this run only: the workflow's own graph does not change.
+
+        A new task runs before those that are wired after this one; with one parameter, it gets this task's
+        result. One that takes part in the run already is jumped to: what is wired after this task is skipped, but
+        for that task and what comes after it.
+
+        Parameters
+        ----------
+        task : Task, chain or group, or str
+            The name of a task stands for one that takes part in the run.
+        goto : bool
+            Jump to a new task too: what is wired after this one is skipped.
 
         Raises
         ------
         TaskDefinitionError
-            If that is not a task.
+            If that is not a task, nor made of tasks.
         """
-        if not isinstance(task, Task):
+        if isinstance(task, Task) and self.is_beside(task):
+            task = task.name
+        if isinstance(task, str):
+            self.commands.append(Next(task, is_jump=True))
+            return
+        try:
+            tasks = as_composable(task, "next_task()")
+        except TaskDefinitionError:
             raise TaskDefinitionError(
                 f"task {self.task_name!r} called next_task() with {type(task).__name__!r}: it takes a task, "
-                f'for example TaskWrapper("name", function)'
+                f'for example TaskWrapper("name", function), or a chain or group of tasks'
+            ) from None
+        self.commands.append(Next(tasks, goto))
+
+    def can_iterate(self) -> bool:
+        """Whether `next_iteration` may be called: there are calls left of the task's `max_cycles`."""
+        self.noted["max_cycles", self.task_name] = self._max_cycles
+        return self.cycle_count < self._max_cycles
+
+    def next_iteration(self, data: Any = None) -> None:
+        """Let this task run once more, before anything that is wired after it.
+
+        Parameters
+        ----------
+        data : object
+            Fills the first parameter that is not injected, if there is one.
+
+        Raises
+        ------
+        CycleLimitError
+            If the task has had all the calls that it gets: ``@task(max_cycles=…)``.
+        """
+        if not self.can_iterate():
+            raise CycleLimitError(
+                f"task {self.task_name!r} has been called {self._cycle} times in this run and asks "
+                "for another iteration: end the loop (context.can_iterate() tells), or allow more: "
+                "@task(max_cycles=…)"
             )
-        self.next_tasks.append(task)
+        self.commands = [command for command in self.commands if not isinstance(command, Again)]
+        self.commands.append(Again(data))
+
+    def skip(self, note: str = "") -> None:
+        """Say that there was nothing to do: the task is shown as skipped, and what is wired after it runs."""
+        self.commands.append(Skip(str(note)))
+
+    async def ask(self, task: Task, binding: Binding, **options: Any) -> TaskRecord:
+        """Let another task run, as a node of this run, and await its end; for tasks that are coroutines.
+
+        Parameters
+        ----------
+        task : Task
+            Made for it (`Task.apart`), with a name that is free in this run, or that of one asked for before.
+        binding : Binding
+            Its arguments.
+        **options
+            `after`, `skip` and `force`, as in `graflow_nb.core.asking.Ask`.
+
+        Returns
+        -------
+        TaskRecord
+            What became of it; what a failure means is for this task to say.
+        """
+        from graflow_nb.core.asking import ask
+
+        return await ask(self._surroundings, self.task_name, task, binding, **options)
+
+    def terminate_workflow(self, message: str = "") -> None:
+        """End the run well: what runs now finishes, nothing new starts."""
+        self.commands.append(End(str(message)))
+
+    def cancel_workflow(self, message: str = "") -> None:
+        """End the run as cancelled: `WorkflowContext.execute` raises `WorkflowCancelled` then."""
+        self.commands.append(End(str(message), is_failure=True))
+
+    def abandon(self) -> None:
+        """Let the call go on in surroundings of its own: it took too long, or was cancelled, and does not end."""
+        self._surroundings = Surroundings(seed=self._surroundings.seed)
+        self._surroundings.cancelled.set()
+        if self._channel is not None:
+            self._channel.leave()
+
+    def close(self) -> list[Command]:
+        """Say that the call is over; return all that it asked for, what it wrote to the channel included."""
+        channel = self._channel
+        if channel is None:
+            return self.commands
+        self.volatile |= channel.volatile
+        for key, (kind, seen) in channel.reads.items():
+            self.noted[_NOTED[kind], key] = ABSENT if kind == "absent" else seen
+        return [*channel.writes, *self.commands]
 
     def __repr__(self) -> str:
         return f"<TaskContext of {self.task_name!r}>"
+
+
+_NOTED = {
+    "value": "channel",
+    "absent": "channel",
+    "exists": "channel key",
+    "list": "channel list",
+    "keys": "channel keys",
+}
+
+
+class ExecutionContext:
+    """What is left of a run: its results and its channel; returned by ``execute(return_context=True)``.
+
+    Attributes
+    ----------
+    run_id, session_id : str
+    elapsed_time : float
+        Seconds.
+    """
+
+    def __init__(self, run_id: str, elapsed_time: float, surroundings: Surroundings) -> None:
+        self.run_id = self.session_id = run_id
+        self.elapsed_time = elapsed_time
+        self._surroundings = surroundings
+
+    def get_channel(self) -> Channel:
+        """Return the run's channel."""
+        return self._surroundings.channel
+
+    @property
+    def channel(self) -> Channel:
+        """The same as `get_channel()`."""
+        return self._surroundings.channel
+
+    def get_typed_channel(self, schema: type[Any]) -> TypedChannel:
+        """Return the run's channel, checked; as `TaskContext.get_typed_channel`."""
+        from graflow_nb.core.typed_channel import TypedChannel
+
+        return TypedChannel(self._surroundings.channel, schema)
+
+    def get_result(self, task: str | Task, default: Any = None) -> Any:
+        """Return what a task made, or `default` if it made nothing."""
+        there = self._surroundings.made.get(str(getattr(task, "name", task)))
+        return default if there is None else there.value
+
+    def __repr__(self) -> str:
+        return f"<ExecutionContext of run {self.run_id[:8]}>"
 
 
 class _RunningContext:

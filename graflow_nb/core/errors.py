@@ -3,6 +3,8 @@
 ::
 
     GraflowError
+    ├── ConditionError
+    ├── CycleLimitError
     ├── GraphError
     │   ├── CycleError
     │   ├── DuplicateTaskError
@@ -10,13 +12,16 @@
     │   ├── EmptyWorkflowError
     │   ├── NoWorkflowError
     │   └── UnknownTaskError
+    ├── GroupError
     ├── MissingArgumentError
     ├── NoContextError
     ├── NoResultError
     │   └── LostError
     ├── StaleInputError
     ├── TaskDefinitionError
-    └── TaskError
+    ├── TaskError
+    ├── TaskTimeout (a TimeoutError too)
+    └── WorkflowCancelled
     TaskCancelled (a BaseException: code that catches Exception must not swallow it)
 """
 
@@ -109,6 +114,26 @@ class TaskError(GraflowError):
         super().__init__(f"task {task_name!r} failed: {describe(error)}")
         self.task_name = task_name
         self.__cause__ = error
+
+
+class TaskTimeout(GraflowError, TimeoutError):  # noqa: N818 - like Python's own TimeoutError in all but name
+    """A call of a task took longer than its `timeout`."""
+
+
+class ConditionError(GraflowError):
+    """The condition of a task (`when`) raised, or gave something that is neither true nor false."""
+
+
+class CycleLimitError(GraflowError):
+    """A task asked for another iteration, or was jumped back to, more often than its `max_cycles`."""
+
+
+class GroupError(GraflowError):
+    """A group, a map or a nested workflow failed, because its members did. The `__cause__` is the first error."""
+
+
+class WorkflowCancelled(GraflowError):  # noqa: N818 - Graflow's name for it
+    """A task cancelled the workflow (`TaskContext.cancel_workflow`)."""
 
 
 class TaskCancelled(BaseException):

@@ -36,6 +36,24 @@ class TaskStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class TaskRetrying:
+    """A task failed, and will be tried again after `delay` seconds.
+
+    Attributes
+    ----------
+    attempt, of : int
+        The attempt that comes, from 1, and how many there are at most.
+    """
+
+    run: Run
+    task: str
+    attempt: int
+    of: int
+    delay: float
+    error: BaseException
+
+
+@dataclass(frozen=True, slots=True)
 class TaskFinished:
     """A task's part in the run is over."""
 
@@ -51,6 +69,6 @@ class RunFinished:
     run: Run
 
 
-Event: TypeAlias = RunStarted | TaskAdded | TaskStarted | TaskFinished | RunFinished
+Event: TypeAlias = RunStarted | TaskAdded | TaskStarted | TaskRetrying | TaskFinished | RunFinished
 Listener: TypeAlias = "Callable[[Event], None]"
 """Watches runs. What it raises is logged, and never breaks a run."""

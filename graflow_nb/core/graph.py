@@ -6,12 +6,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from graflow_nb.core.errors import CycleError, DuplicateTaskError, UnknownTaskError, did_you_mean
+from graflow_nb.core.overview import overview
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import networkx as nx
 
+    from graflow_nb.core.plan import Plan
     from graflow_nb.core.task import Task
 
 Join: TypeAlias = "tuple[str, tuple[str, ...]]"
@@ -30,6 +32,12 @@ class Journal(Protocol):
     def join_added(self, graph: TaskGraph, join: Join) -> None:
         """Take note of a join."""
 
+    def task_discarded(self, graph: TaskGraph, name: str) -> None:
+        """Take note that a task that was just written is not meant to be there."""
+
+    def frame_added(self, graph: TaskGraph, name: str) -> None:
+        """Take note of a frame."""
+
     def leaving(self, graph: TaskGraph) -> Sequence[Join]:
         """Return the joins that are no longer meant to be there: they may go where one is in the way."""
 
@@ -46,6 +54,8 @@ class TaskGraph:
         Told of everything that is written.
     version : int
         Counts what is added, wired, unwired and removed: while it stands, the graph does.
+    planned : callable or None
+        Gives its plan, with the edges that names make, as long as its workflow is there.
 
     Examples
     --------
@@ -59,11 +69,13 @@ class TaskGraph:
 
     def __init__(self) -> None:
         self.journal: Journal | None = None
+        self.planned: Callable[[], Callable[[], Plan] | None] | None = None
         self.version = 0
         self._tasks: dict[str, Task] = {}
         self._joins: dict[str, dict[tuple[str, ...], None]] = {}
         self._successors: dict[str, dict[str, None]] = {}
         self._removed: set[str] = set()
+        self._frames: dict[str, tuple[str, ...]] = {}
         self._may_be_cyclic = False
 
     @property
@@ -75,6 +87,28 @@ class TaskGraph:
     def edges(self) -> list[tuple[str, str]]:
         """The edges that operators wrote, as (before, after)."""
         return [(before, after) for after in self._tasks for before in self.predecessors(after)]
+
+    def show_info(self) -> None:
+        """Print how many tasks and edges there are, roots, leaves, a longest path, and what each task waits for.
+
+        Examples
+        --------
+        >>> from graflow_nb import Task, workflow
+        >>> with workflow("example") as flow:
+        ...     a, b, c = (Task(name, lambda: None) for name in "abc")
+        ...     _ = a >> (b | c)
+        >>> flow.graph.show_info()
+        3 tasks, 2 edges
+        roots: a
+        leaves: b, c
+        longest path: a >> b (2 tasks)
+          a
+          b  <- a
+          c  <- a
+        """
+        plan = self.planned() if self.planned is not None else None
+        parents = {n: self.predecessors(n) for n in self._tasks} if plan is None else plan().parents
+        print(overview(parents))  # noqa: T201 - it is asked to show it
 
     @property
     def nx_graph(self) -> nx.DiGraph:
@@ -214,6 +248,42 @@ class TaskGraph:
         del self._tasks[name]
         self._removed.add(name)
         return task
+
+    def discard(self, task: Task) -> None:
+        """Take away a task that was just made, with what was wired before it."""
+        for join in self.joins(task.name):
+            self.unwire((task.name, join))
+        self.remove(task.name)
+        self._removed.discard(task.name)
+        if self.journal is not None:
+            self.journal.task_discarded(self, task.name)
+
+    @property
+    def frames(self) -> Mapping[str, Sequence[str]]:
+        """The groups that have a name, with their tasks; they are drawn as frames."""
+        there = {name: [task for task in tasks if task in self._tasks] for name, tasks in self._frames.items()}
+        return {name: tasks for name, tasks in there.items() if tasks}
+
+    def frame(self, name: str, tasks: Sequence[str]) -> None:
+        """Draw a frame with a name round tasks."""
+        self.version += 1
+        self._frames[name] = tuple(tasks)
+        if self.journal is not None:
+            self.journal.frame_added(self, name)
+
+    def unframe(self, name: str) -> None:
+        """Draw that frame no longer."""
+        self.version += 1
+        self._frames.pop(name, None)
+
+    def copy_from(self, other: TaskGraph) -> None:
+        """Take over the tasks, joins and frames of another graph."""
+        self._tasks = dict(other._tasks)
+        self._joins = {name: dict(joins) for name, joins in other._joins.items()}
+        self._successors = {name: dict(after) for name, after in other._successors.items()}
+        self._removed = set(other._removed)
+        self._frames = dict(other._frames)
+        self.version += 1
 
     def path(self, start: str, end: str) -> list[str] | None:
         """Return the names on a way from `start` to `end` along the edges, or None."""

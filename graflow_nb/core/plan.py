@@ -5,19 +5,20 @@ from __future__ import annotations
 from graphlib import CycleError as GraphlibCycleError
 from graphlib import TopologicalSorter
 from operator import attrgetter, is_
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graflow_nb.core.arguments import READS_NOTHING, Binding, Missing, Names, Resolver, needs
 from graflow_nb.core.errors import CycleError, MissingArgumentError, UnknownTaskError, did_you_mean
+from graflow_nb.core.options import DEFAULTS
 from graflow_nb.core.param import Param
 from graflow_nb.core.scheduler import Scheduler
+from graflow_nb.core.task import Task
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from graflow_nb.core.arguments import Behind, Reads, Scope, Upstream
     from graflow_nb.core.graph import TaskGraph
-    from graflow_nb.core.task import Task
 
 
 class Plan:
@@ -30,6 +31,8 @@ class Plan:
         Where names that are no parameters come from.
     given : mapping of str, optional
         Values of parameters that are not to come from the graph.
+    channel : collection of str
+        The keys that the channel has when a run begins.
     earlier : Plan, optional
         Of the same graph as it was, without scope and given values: what still holds of it is taken over.
 
@@ -49,8 +52,14 @@ class Plan:
     bindings : mapping of str to Binding
     missing : mapping of str to Missing
         The tasks that cannot run, because a parameter has nothing to fill it.
+    conditions : mapping of str to Condition
+        What decides whether a task runs, for those that have a condition.
+    frames : mapping of str to sequence of str
+        The groups that have a name or a policy, with their tasks.
     notes : list of str
         What the reader should be told.
+    keys : list of str
+        Those that the channel has when a run begins.
     basis : Basis
         What it was made from.
     """
@@ -61,6 +70,7 @@ class Plan:
         scope: Scope | None = None,
         given: Mapping[str, Any] | None = None,
         *,
+        channel: Collection[str] = (),
         earlier: Plan | None = None,
     ) -> None:
         self.tasks: Mapping[str, Task] = dict(graph.nodes)
@@ -68,6 +78,9 @@ class Plan:
         self.inferred: set[tuple[str, str]] = set()
         self.bindings: dict[str, Binding] = {}
         self.missing: dict[str, Missing] = {}
+        self.conditions: dict[str, Condition] = {}
+        self.frames: Mapping[str, Sequence[str]] = _frames(graph)
+        self.keys = [*channel]
         self.basis = Basis(graph)
         self.parents: dict[str, Sequence[str]] = {
             name: joins[0] if len(joins) == 1 else graph.predecessors(name)
@@ -78,13 +91,20 @@ class Plan:
         reads = {name: scope.reads(task) if scope else READS_NOTHING for name, task in self.tasks.items()}
         taken = {name: needs(task, names, reads[name]) for name, task in self.tasks.items()}
         self._behind: dict[str, list[Behind]] = _behind(graph, names, scope, reads, taken) if scope else {}
-        self._infer(taken, may_be_cyclic=graph.may_be_cyclic)
-        resolver = Resolver(graph, names, self._is_ancestor, _taken_by_somebody(self.tasks, given or {}))
+        conditions = _conditions(self.tasks)
+        asked = {
+            name: needs(task, names, scope.reads(task) if scope else READS_NOTHING, name)
+            for name, task in conditions.items()
+        }
+        self._infer(taken, asked, may_be_cyclic=graph.may_be_cyclic)
+        resolver = Resolver(graph, names, self._is_ancestor, _taken_by_somebody(self.tasks, given or {}), channel)
         self.basis.complete(names.variables, taken, resolver.by_ancestry)
         if earlier is not None:
             known = [name for name in self.basis.alike(earlier.basis) if name in earlier.bindings]
             self.bindings = {name: earlier.bindings[name] for name in known}
         self._bind(resolver, taken)
+        for name, task in conditions.items():
+            self._guard(name, task, resolver, asked[name])
 
     def holds(self, graph: TaskGraph) -> bool:
         """Whether a plan made of the graph now would be the same; if this has neither scope nor given values."""
@@ -159,7 +179,13 @@ class Plan:
     def _is_ancestor(self, before: str, after: str) -> bool:
         return before in self.ancestors([after])
 
-    def _infer(self, taken: dict[str, Mapping[str, Upstream]], *, may_be_cyclic: bool) -> None:
+    def _infer(
+        self,
+        taken: dict[str, Mapping[str, Upstream]],
+        asked: Mapping[str, Mapping[str, Upstream]],
+        *,
+        may_be_cyclic: bool,
+    ) -> None:
         """Add the edges that names make; those that would close a cycle are left out, and noted."""
         wanted = [
             (source.task, name)
@@ -167,6 +193,10 @@ class Plan:
             for source in (*sources.values(), *self._behind.get(name, ()))
             if source.task not in self.parents[name]
         ]
+        for name, sources in asked.items():
+            wanted += [(s.task, name) for s in sources.values() if s.task not in (*self.parents[name], name)]
+        if wanted and any(task.members for task in self.tasks.values()):
+            wanted = [edge for edge in wanted if not self._is_answered_for(*edge)]
         if not wanted and not may_be_cyclic:
             return
         written = self.parents
@@ -183,6 +213,21 @@ class Plan:
                 self._leave_out(before, after, taken)
             else:
                 self._add([(before, after)])
+
+    def _is_answered_for(self, before: str, after: str) -> bool:
+        """Whether a group with a policy stands between: it decides, and not the member's own success."""
+        return any(before in self.tasks[name].members for name in self.parents[after])
+
+    def _guard(self, name: str, condition: Task, resolver: Resolver, asked: Mapping[str, Upstream]) -> None:
+        """Bind a task's condition; one that cannot be asked makes the task one that cannot run."""
+        after = {name, *self.descendants([name])}
+        known = {key: source for key, source in asked.items() if source.task not in after}
+        found = resolver.bind(condition, known, at=name)
+        if isinstance(found, Missing):
+            self.missing[name] = found
+            self.bindings.pop(name, None)
+        else:
+            self.conditions[name] = Condition(condition, found)
 
     def _add(self, edges: Iterable[tuple[str, str]]) -> None:
         for before, after in edges:
@@ -216,6 +261,30 @@ class Plan:
                 self.bindings[name] = found._replace(behind=behind) if behind else found
 
 
+class Condition(NamedTuple):
+    """What decides whether a task runs: a task of its own, which nobody sees, with its arguments."""
+
+    task: Task
+    binding: Binding
+
+
+def _conditions(tasks: Mapping[str, Task]) -> dict[str, Task]:
+    """Return the conditions, as tasks, by the names of the tasks that they are for."""
+    return {
+        name: Task.apart(f"{name}?", task.options.when)
+        for name, task in tasks.items()
+        if task.options is not DEFAULTS and task.options.when is not None
+    }
+
+
+def _frames(graph: TaskGraph) -> dict[str, Sequence[str]]:
+    frames = {**graph.frames}
+    for name, task in graph.nodes.items():
+        if task.guarded:
+            frames[name] = [member for member in task.guarded if member in graph]
+    return frames
+
+
 class Basis:
     """What a plan without a scope was made from, to see what of it holds when the graph has changed.
 
@@ -228,6 +297,7 @@ class Basis:
         self._tasks = dict(graph.nodes)
         self._options = [task.options for task in self._tasks.values()]
         self._defines = [task.defines for task in self._tasks.values()]
+        self._inner = {name: task.inner for name, task in self._tasks.items() if task.is_composite}
         self._bound = {name: dict(task.options.bound) for name, task in self._tasks.items() if task.options.bound}
         self.joins = {name: graph.joins(name) for name in self._tasks}
 
@@ -248,6 +318,7 @@ class Basis:
             and all(map(is_, map(_options_of, tasks), self._options))
             and all(map(is_, map(_defines_of, tasks), self._defines))
             and all(_are_same(bound, self._tasks[name].options.bound) for name, bound in self._bound.items())
+            and all(self._tasks[name].inner is inner for name, inner in self._inner.items())
         )
 
     def alike(self, earlier: Basis) -> list[str]:
@@ -269,6 +340,7 @@ class Basis:
             and self.joins[name] == earlier.joins[name]
             and self._taken[name] == earlier._taken[name]
             and name not in earlier._by_ancestry
+            and self._inner.get(name) is earlier._inner.get(name)
             and (not options.bound or _are_same(earlier._bound[name], options.bound))
         ]
 

@@ -8,17 +8,26 @@ import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from graflow_nb.core.errors import LostError, TaskError, UnknownTaskError, describe, did_you_mean
+from graflow_nb.core.errors import (
+    LostError,
+    TaskError,
+    UnknownTaskError,
+    WorkflowCancelled,
+    describe,
+    did_you_mean,
+)
 from graflow_nb.core.status import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from graflow_nb.core.call import Produced
+    from graflow_nb.core.surroundings import Surroundings
     from graflow_nb.core.task import Task
     from graflow_nb.core.workflow import WorkflowContext
 
 
+_GOOD = frozenset({Status.SUCCEEDED, Status.CACHED, Status.SKIPPED})
 _WAITING = Status.WAITING  # Python 3.11 takes ten times as long to look it up in its enum
 
 
@@ -46,13 +55,15 @@ class TaskRecord:
         Why it was skipped or cancelled, or what else should be said of it.
     reasons : sequence
         Why it ran or was reused, as the cache explains it.
+    attempts : int
+        How often it was tried.
     progress : tuple of (float or None, str), or None
         How far it says it is, between 0 and 1, and a few words.
     """
 
     __slots__ = (
-        "error", "note", "outputs", "produced", "progress", "ready", "reasons", "seconds", "started", "status",
-        "task", "worker",
+        "attempts", "error", "note", "outputs", "produced", "progress", "ready", "reasons", "seconds", "started",
+        "status", "task", "worker",
     )  # fmt: skip
 
     def __init__(self, task: Task) -> None:
@@ -67,6 +78,7 @@ class TaskRecord:
         self.progress: tuple[float | None, str] | None = None
         self.worker = ""
         self.note = ""
+        self.attempts = 1
         self.reasons: Sequence[Any] = ()
 
 
@@ -118,8 +130,24 @@ class Run:
         Whether its tasks' outputs are kept apart; else prints go through.
     is_trial : bool
         Whether it leaves no trace: what its tasks made before stays their last result.
+    members : dict of str to tuple of str
+        What groups, maps and nested workflows stand for, in order.
+    frames : dict of str to sequence of str
+        The groups that have a name or a policy, maps and nested workflows, with their tasks.
+    conditional : set of str
+        Tasks that have a condition.
+    born : set of str
+        Tasks that others asked for, or that were made for a map or a nested workflow, while the run went on.
+    tolerated : set of str
+        Tasks that a group went on without: their failure is not the run's.
     stopped : str
         Why it ended before everything was done, if `max_steps` was too few.
+    ended : str or None
+        Which task ended it, if one did, and the message.
+    cancelled, cancelled_by : str
+        Likewise, if one cancelled it.
+    surroundings : Surroundings
+        What its tasks shared.
     stuck : list of str
         Tasks that did not stop when they were cancelled: they are still in a call that cannot be broken.
     """
@@ -132,7 +160,15 @@ class Run:
         self.parents: dict[str, Sequence[str]] = {}
         self.inferred: set[tuple[str, str]] = set()
         self.notes: list[str] = []
+        self.members: dict[str, tuple[str, ...]] = {}
+        self.frames: dict[str, Sequence[str]] = {}
+        self.conditional: set[str] = set()
+        self.born: set[str] = set()
+        self.tolerated: set[str] = set()
         self.stopped = ""
+        self.ended: str | None = None
+        self.cancelled = self.cancelled_by = ""
+        self.surroundings: Surroundings | None = None
         self.stuck: list[str] = []
         self.is_captured = False
         self.is_trial = False
@@ -165,6 +201,12 @@ class Run:
         return {n: r.error for n, r in self.records.items() if r.error is not None}
 
     @property
+    def failures(self) -> dict[str, BaseException]:
+        """The errors that no group went on without; and `WorkflowCancelled`, by the task that cancelled it."""
+        found = {name: error for name, error in self.errors.items() if name not in self.tolerated}
+        return found | ({self.cancelled_by: WorkflowCancelled(self.cancelled)} if self.cancelled else {})
+
+    @property
     def timings(self) -> dict[str, float]:
         """How long each task took, in seconds; a reused one is not there."""
         ran = {Status.SUCCEEDED, Status.FAILED}
@@ -172,8 +214,8 @@ class Run:
 
     @property
     def ok(self) -> bool:
-        """Whether every task succeeded or was reused."""
-        return self.is_finished and all(r.status.is_success for r in self.records.values())
+        """Whether nothing failed, was cancelled or was left: what a condition skips is as it should be."""
+        return self.is_finished and all(r.status in _GOOD or n in self.tolerated for n, r in self.records.items())
 
     @property
     def is_finished(self) -> bool:
@@ -228,8 +270,12 @@ class Run:
         ------
         TaskError
             Its cause is what the task raised.
+        WorkflowCancelled
+            If a task cancelled the workflow.
         """
-        failed = [r for r in self.records.values() if r.error is not None and r.status is Status.FAILED]
+        failed = [self.records[name] for name in self.failures]
+        if self.cancelled:
+            raise WorkflowCancelled(self.cancelled)
         for record in sorted(failed, key=lambda r: (r.started or 0.0) + (r.seconds or 0.0))[:1]:
             assert record.error is not None
             raise TaskError(record.task.name, record.error)
@@ -239,12 +285,16 @@ class Run:
         """Close the run: what finished is each task's last result from now on."""
         self.seconds = time.perf_counter() - self.started
         self.canceller = _nothing  # which holds on to the whole engine of the run
+        if self.surroundings is not None:
+            self.surroundings.disconnect()
         if self.is_trial:
             self._finished.set()
             return
         for record in self.records.values():
             if record.status.is_final:
                 record.task.record = record
+                if (origin := record.task.origin) is not None:
+                    origin.record = record
         self.workflow.last_run = self
         self._finished.set()
 

@@ -1,102 +1,42 @@
-"""A run: the scheduler's state, the calls that are out, and what their outcomes mean.
-
-One thread at a time drives it (see `graflow_nb.core.drive`) and owns all of this. So there are no locks.
-"""
+"""A run: the scheduler's state, the calls that are out, and what their outcomes mean."""
 
 from __future__ import annotations
 
-import contextvars
-import logging
-import threading
-from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from graflow_nb.core.arguments import Binding, Constant, Gathered, Injected, Missing, Upstream, upstreams
+from graflow_nb.core.arguments import Binding, Constant, FromChannel, Gathered, Missing, Upstream, upstreams
+from graflow_nb.core.asking import Asking
 from graflow_nb.core.call import Call
+from graflow_nb.core.commands import Skip
+from graflow_nb.core.composing import Composing
+from graflow_nb.core.conditions import Conditions
 from graflow_nb.core.context import TaskContext
-from graflow_nb.core.errors import MissingArgumentError, TaskCancelled, TaskDefinitionError, describe
-from graflow_nb.core.events import RunFinished, RunStarted, TaskAdded, TaskFinished, TaskStarted
-from graflow_nb.core.graph import TaskGraph
+from graflow_nb.core.errors import LostError, MissingArgumentError, TaskCancelled, TaskDefinitionError, describe
+from graflow_nb.core.events import RunFinished, RunStarted, TaskFinished, TaskStarted
+from graflow_nb.core.growing import Growing
 from graflow_nb.core.iterators import torn
-from graflow_nb.core.place import Place
-from graflow_nb.core.plan import Plan
-from graflow_nb.core.run import TaskRecord
-from graflow_nb.core.scheduler import Scheduler
+from graflow_nb.core.rescuing import Rescuing
 from graflow_nb.core.settings import Recorded, Withdrawn
 from graflow_nb.core.status import Status
 from graflow_nb.core.stopping import Stopping
+from graflow_nb.core.timing import Timing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from graflow_nb.core.arguments import Source
-    from graflow_nb.core.backend import Backend
     from graflow_nb.core.call import Outcome, Produced
-    from graflow_nb.core.events import Event
-    from graflow_nb.core.run import Run
-    from graflow_nb.core.settings import Settings
+    from graflow_nb.core.place import Place
+    from graflow_nb.core.run import TaskRecord
     from graflow_nb.core.task import Task
-
-_log = logging.getLogger("graflow_nb")
 
 # Python 3.11 takes ten times as long to look a member up in its enum.
 _READY, _RUNNING, _SUCCEEDED, _CACHED = Status.READY, Status.RUNNING, Status.SUCCEEDED, Status.CACHED
+_UNSTARTED = frozenset({Status.WAITING, Status.READY, Status.RETRYING})
 
 
-class Runner(Stopping):
-    """The state machine of one run: `start`, then `handle` each outcome while `is_active`, then `finish`.
-
-    Parameters
-    ----------
-    run : Run
-        Filled while the run goes on; its records say which of the plan's tasks take part.
-    plan : Plan
-    given : mapping of str to Produced
-        Results of tasks that do not take part.
-    places : mapping of str to Backend
-        By the words that `_place` answers: "workers", "loop", "here".
-    settings : Settings
-    """
-
-    def __init__(
-        self,
-        run: Run,
-        plan: Plan,
-        given: Mapping[str, Produced],
-        places: Mapping[str, Backend],
-        settings: Settings,
-    ) -> None:
-        self.run = run
-        self._settings = settings
-        self._bindings: dict[str, Binding | Missing] = {**plan.bindings, **plan.missing}
-        self._made: dict[str, Produced] = dict(given)
-        names = [name for name in plan.tasks if name in run.records]
-        parents = run.parents
-        if len(names) == len(plan.tasks):
-            parents.update(plan.parents)
-        else:
-            parents.update({n: [b for b in plan.parents[n] if b in run.records] for n in names})
-        run.inferred = set(plan.inferred)
-        run.is_captured = bool(settings.around)
-        self._scheduler = Scheduler(parents)
-        self._places = {word: Place(backend) for word, backend in places.items()}
-        self._cancelled = threading.Event()
-        self._variables = contextvars.copy_context()
-        self._reuse = settings.cache.begin(run.records, seed=settings.seed) if settings.cache else None
-        self._around = (*settings.around, self._reuse.around) if self._reuse else settings.around
-        self._force: dict[str, Any] = dict.fromkeys(settings.force, True)
-        self._keys: dict[str, Any] = {}
-        self._steps = 0
-        self._stopped = ""
-        self._running: dict[str, Place] = {}
-        self._calls: dict[str, Call] = {}
-        self._stopped_tasks: set[str] = set()
-        self._undecided: dict[str, None] = {}  # handed out by the scheduler, and not looked at yet
-
-    @property
-    def is_active(self) -> bool:
-        """Whether an outcome is still to come."""
-        return bool(self._running)
+class Runner(Stopping, Timing, Growing, Composing, Conditions, Asking, Rescuing):
+    """The state machine of one run: `start`, then `handle` each outcome while `is_active`, then `finish`."""
 
     def start(self) -> None:
         """Hand out everything that waits for nothing."""
@@ -107,18 +47,24 @@ class Runner(Stopping):
     def handle(self, outcomes: Iterable[Outcome]) -> None:
         """Take outcomes that came back, and hand out what they made ready."""
         for outcome in outcomes:
-            place = self._running.pop(outcome.name, None)
-            self._calls.pop(outcome.name, None)
-            if place is not None:  # else it was given up before it came
-                place.came_back(outcome.ended - outcome.started)
-                self._take(outcome)
+            call = self._calls.get(outcome.name)
+            if call is None or call.number != outcome.number:  # it was given up before it came
+                continue
+            del self._calls[outcome.name]
+            if self._settles:
+                self._leave(outcome.name)
+            self._running.pop(outcome.name).came_back(outcome.ended - outcome.started)
+            self._give_back(outcome.name)
+            self._take(outcome)
         self._advance()
 
     def finish(self) -> None:
         """Close the run; what never started is cancelled, or waiting if the steps ran out."""
         for record in self.run.records.values():
-            if record.status in {Status.WAITING, Status.READY}:
-                if self.run.stopped and not self.is_cancelled:
+            if record.status in _UNSTARTED or (record.status is _RUNNING and record.task.is_composite):
+                if self.run.ended is not None and not self.is_cancelled:
+                    self._end(record, Status.SKIPPED, f"not started: {self._stopped}")
+                elif self.run.stopped and not self.is_cancelled:
                     record.status = Status.WAITING
                 else:
                     self._end(record, Status.CANCELLED, f"not started: {self._stopped}")
@@ -130,14 +76,16 @@ class Runner(Stopping):
     def _advance(self) -> None:
         while not self._stopped:
             went_on = self._decide_all()
+            self._wake()
             for place in self._places.values():
-                while place.queue and place.has_room and not self._stopped:
-                    name = place.queue.popleft()
+                while place.has_room and not self._stopped and (name := place.next()) is not None:
+                    if self._limits is not None and not self._limits.take(name, self._needs.get(name, {})):
+                        continue
                     if self._reuse is not None and self._reopens(name):
                         went_on = True
                     else:
                         self._submit(name, place)
-            if not went_on:
+            if not went_on and (self._limits is None or not self._limits.is_stirred):
                 return
 
     def _decide_all(self) -> bool:
@@ -154,59 +102,79 @@ class Runner(Stopping):
 
     def _decide(self, name: str) -> bool:
         """Reuse a task's result, or queue it; return whether that made other tasks ready."""
-        record, binding = self.run.records[name], self._bindings[name]
+        record = self.run.records[name]
+        if self._is_special and (done := self._decide_special(record)) is not None:
+            return done
+        binding = self._bindings[name]
         if isinstance(binding, Binding) and binding.behind and not self._is_current(record, binding):
             return False
         if self._reuse is not None and isinstance(binding, Binding):
             try:
-                decision = self._reuse.decide(record.task, binding, self._made, force=self._force.get(name))
+                force = self._force.get(name)
+                decision = self._reuse.decide(record.task, binding, self._made, force=force)
+                if decision.produced is not None and not self._may_repeat(record, decision.produced):
+                    decision = self._reuse.decide(record.task, binding, self._made, force=True)
             except Exception as error:
                 self._fail(record, error)
                 return False
             record.reasons, self._keys[name] = decision.reasons, decision.key
             if decision.produced is not None:
                 record.outputs, record.seconds = decision.outputs, decision.seconds
-                self._succeed(record, decision.produced, _CACHED)
+                self._settle(record, decision.produced, _CACHED)
                 return True
         record.status, record.ready = _READY, self.run.elapsed()
-        self._places[_place(record.task)].queue.append(name)
+        self._places[_place(record.task)].put(name, record.task.options.priority)
         return False
+
+    def _decide_special(self, record: TaskRecord) -> bool | None:
+        """Do what has to be done with a task before it may be called; return None if it may be now."""
+        name = record.task.name
+        if record.status.is_final:  # it was cancelled while it waited
+            return False
+        if why := self._bind_again(name):
+            self._skip(record, why)
+            return True
+        if name in self._conditions and name not in self._answers:
+            return self._ask(record)
+        return self._open(record) if record.task.is_composite else None
 
     def _reopens(self, name: str) -> bool:
         """Let a task that must run wait until what it reads is made again; return whether that is needed."""
         binding = self._bindings[name]
         lost = self._lost(name, binding) if isinstance(binding, Binding) else {}
         if lost:
-            self._make_again(lost, name)
+            self._make_again(lost, self._visible(name))
         return bool(lost)
 
     def _lost(self, reader: str, binding: Binding) -> dict[str, Any]:
         """Return the tasks whose results a task that must run would read and cannot have, with the reasons."""
         assert self._reuse is not None
         lost = {}
-        for _, source in binding.sources():
-            for task, variable in upstreams(source):
-                if reason := self._reuse.missing(self._made[task], variable, reader):
-                    lost[task] = reason
+        read = [upstream for _, source in binding.sources() for upstream in upstreams(source)]
+        for task, variable in read:  # grows as it goes
+            if task in self._expanded:
+                read += [Upstream(member) for member in self._expanded[task].members if member in self._made]
+            elif reason := self._reuse.missing(self._made[task], variable, reader):
+                lost[task] = reason
         return lost
 
     def _make_again(self, lost: Mapping[str, Any], reader: str | None = None) -> None:
         """Run tasks again; what was reused after them, or waits for a worker, is decided again, and the reader."""
-        queued = {name for place in self._places.values() for name in place.queue}
+        queued = {self._visible(name) for place in self._places.values() for name in place.waiting}
 
         def waits_again(name: str) -> bool:
             if name in {reader, *lost} or name in queued or name in self._undecided:
                 return True
-            return self.run.records[name].status is Status.CACHED
+            record = self.run.records[name]
+            return record.status is _CACHED or (record.task.is_composite and record.status is _SUCCEEDED)
 
         self._force |= lost
         for name in self._scheduler.reopen(lost, waits_again):
             record = self.run.records[name]
             record.status, record.produced = Status.WAITING, None
             self._undecided.pop(name, None)
-        for place in self._places.values():
-            waiting = [name for name in place.queue if self.run.records[name].status is Status.READY]
-            place.queue = deque(waiting)
+            self._answers.discard(name)
+        self._drop_waiting(lambda name: self.run.records[self._visible(name)].status is not _READY)
 
     def _is_current(self, record: TaskRecord, binding: Binding) -> bool:
         """Fail a task that would read what plain code made from an older result; return whether it may go on."""
@@ -224,28 +192,34 @@ class Runner(Stopping):
             self._stopped = self.run.stopped = f"stopped after {self._steps} steps (max_steps)"
             self.run.notes.append(self._stopped)
             return
-        self._steps += 1
-        record = self.run.records[name]
+        record = self._record(name)
         record.status, record.started = _RUNNING, self.run.elapsed()
         self._running[name] = place
         place.out += 1
-        if self._settings.listeners:
-            self._tell(TaskStarted(self.run, name))
+        if name in self.run.records:
+            self._steps += 1
+            if self._settings.listeners:
+                self._tell(TaskStarted(self.run, name))
         try:
             call = self._call(record.task)
         except Exception as error:
             del self._running[name]
             place.out -= 1
-            self._fail(record, error)
+            self._give_back(name)
+            self._fail(self.run.records[self._visible(name)], error)
         else:
             self._calls[name] = call
+            if record.task.options.timeout is not None:
+                self._watch(call, record.task.options.timeout)
             place.backend.submit(call)
 
     def _call(self, task: Task) -> Call:
         binding = self._bindings[task.name]
         if isinstance(binding, Missing):  # only for a task that was born in the run
             raise MissingArgumentError(binding.message)
-        context = TaskContext(task.name, self.run.id, self._cancelled, self.run.records, self._settings.seed)
+        context = TaskContext(task, self._around_it, self._cycles.get(task.name, 1) if self._cycles else 1)
+        if task.name in self._untidy:
+            context.volatile["channel in an attempt that failed"] = None
         made = self._made
         args = [
             made[source.task].get(source.variable) if type(source) is Upstream else self._value(source, context)
@@ -259,7 +233,8 @@ class Runner(Stopping):
         variables, key = self._variables.copy(), self._keys.get(task.name)
         if self._reuse is not None:
             self._reuse.hand_out(binding, key, self._made)
-        return Call(task, fn, args, kwargs, context, variables, self._around, binding, self._made, key)
+        number = next(self._numbers)
+        return Call(task, fn, args, kwargs, context, variables, self._around, binding, self._made, key, number)
 
     def _value(self, source: Source, context: TaskContext) -> Any:
         if type(source) is Upstream:
@@ -268,90 +243,113 @@ class Runner(Stopping):
             return source.value
         if type(source) is Gathered:
             return [self._made[task].value for task in source.tasks]
-        assert type(source) is Injected
-        return context
+        return context.get_channel().get(source.key) if type(source) is FromChannel else context
 
     def _take(self, outcome: Outcome) -> None:
-        record = self.run.records[outcome.name]
+        name = outcome.name
+        if name in self._asking:
+            self._rescued(outcome) if name in self._rescuers else self._answered(outcome)
+            return
+        record = self.run.records[name]
         if isinstance(outcome.error, Withdrawn):
             record.status = Status.WAITING
             if not self._stopped:
-                self._decide(outcome.name)
+                self._decide(name)
             return
         record.started = outcome.started - self.run.started
         record.seconds = outcome.ended - outcome.started
         record.outputs, record.worker = outcome.outputs, outcome.worker
+        if self._earlier_outputs:
+            record.outputs = [*self._earlier_outputs.get(name, ()), *outcome.outputs]
+        if self._timed_out:
+            self._name_timeout(outcome, record.task)
         if outcome.error is None and (message := torn(outcome, self._bindings, self.run.records)):
             outcome.error = TaskDefinitionError(message)
         if self._reuse is not None:
-            kept = self._reuse.record(outcome, self._keys.get(outcome.name), self._made)
+            kept = self._reuse.record(outcome, self._keys.get(name), self._made)
         else:
             kept = Recorded(outcome.produced())
         record.note = "; ".join(kept.said)
+        self._judge(record, outcome, kept)
+        if kept.again and not self._stopped:
+            self._make_again(kept.again)
+
+    def _judge(self, record: TaskRecord, outcome: Outcome, kept: Recorded) -> None:
         if outcome.error is None:
-            if outcome.next_tasks:
-                self._born(outcome)
-            self._succeed(record, kept.produced, _SUCCEEDED)
+            self._settle(record, kept.produced, _SUCCEEDED)
         elif isinstance(outcome.error, TaskCancelled) and self.is_cancelled:
             self._end(record, Status.CANCELLED, "cancelled while it ran")
         elif isinstance(outcome.error, TaskCancelled) and outcome.name in self._stopped_tasks:
             self._cancel_alone(record, "cancelled while it ran")
-        else:
+        elif not (
+            self._tries_again(record, outcome.error, is_tidy=not outcome.commands)
+            or self._is_rescued(record, outcome.error)
+        ):
             self._fail(record, outcome.error)
-        if kept.again and not self._stopped:
-            self._make_again(kept.again)
+
+    def _settle(self, record: TaskRecord, produced: Produced, status: Status) -> None:
+        """Do what a task asked for, and let it be done, unless it asked to be called again."""
+        commands = produced.commands
+        if not commands or not self._obey(record, produced, commands, status):
+            for command in commands:
+                if isinstance(command, Skip):
+                    status, record.note = Status.SKIPPED, command.note
+            self._succeed(record, produced, status)
+
+    def _may_repeat(self, record: TaskRecord, produced: Produced) -> bool:
+        """Whether what a kept result asked for is there, and may be done again."""
+        try:
+            return self._is_allowed(record, produced.commands)
+        except LostError:
+            return False
 
     def _succeed(self, record: TaskRecord, produced: Produced, status: Status) -> None:
         name = record.task.name
         record.produced = self._made[name] = produced
+        record.error = None
         self._scheduler.done(name)
         self._end(record, status, record.note)
+        if self._member_of and name in self._member_of:
+            self._member_ended(name)
 
     def _fail(self, record: TaskRecord, error: BaseException) -> None:
         record.error = error
         name = record.task.name
         self._end(record, Status.FAILED, describe(error))
-        for child in self._scheduler.fail(name):
-            self._end(self.run.records[child], Status.SKIPPED, f"task {name!r} failed")
-        if self._settings.fail_fast and not self._stopped:
-            self._stopped = f"task {name!r} failed"
-            self._withdraw()
+        self._drop(self._scheduler.fail(name), f"task {name!r} failed")
+        if self._member_of and name in self._member_of:
+            self._member_ended(name)
+        if self._settings.fail_fast and not self._stopped and not self._is_tolerated(name):
+            self._stop(f"task {name!r} failed")
 
-    def _born(self, outcome: Outcome) -> None:
-        """Let the tasks that a task asked for run between it and what waits for it."""
-        after = self._scheduler.waiting_children(outcome.name)
-        for task in outcome.next_tasks:
-            if task.name in self.run.records:
-                self.run.notes.append(
-                    f"task {outcome.name!r} asked for a task {task.name!r}, and this run has one already: "
-                    f"the new one was left out. Give it a name of its own."
-                )
-            else:
-                self._bear(task, self.run.records[outcome.name].task, after)
+    def _skip(self, record: TaskRecord, note: str) -> None:
+        name = record.task.name
+        self._skipped.add(name)
+        self._scheduler.done(name)
+        self._end(record, Status.SKIPPED, note)
+        if name in self._member_of:
+            self._member_ended(name)
 
-    def _bear(self, task: Task, parent: Task, after: Sequence[str]) -> None:
-        pair = TaskGraph()
-        pair.wire([parent], [task])
-        plan = Plan(pair, self._settings.scope)
-        self._bindings[task.name] = plan.bindings.get(task.name) or plan.missing[task.name]
-        self.run.records[task.name] = TaskRecord(task)
-        parents = self.run.parents
-        parents[task.name] = [parent.name]
-        parents |= {child: [*parents[child], task.name] for child in after}
-        self._scheduler.add(task.name, [parent.name], after)
-        self._tell(TaskAdded(self.run, task.name))
+    def _drop(self, names: Iterable[str], why: str) -> None:
+        """Skip what waited for the success of something that had none."""
+        for name in names:
+            self._end(self.run.records[name], Status.SKIPPED, why)
+            if name in self._member_of:
+                self._member_ended(name)
 
     def _end(self, record: TaskRecord, status: Status, note: str) -> None:
         record.status, record.note = status, note
         if self._settings.listeners:
             self._tell(TaskFinished(self.run, record.task.name, status))
+        if self._settles or self._asks_later:
+            self._told(record.task.name)
 
-    def _tell(self, event: Event) -> None:
-        for listener in self._settings.listeners:
-            try:
-                listener(event)
-            except Exception:
-                _log.exception("a listener failed at %s", type(event).__name__)
+    def _wake(self) -> None:
+        """Let those who waited for a resource, of which there may be enough now, wait for a slot again."""
+        if self._limits is not None:
+            for name in reversed(self._limits.woken()):
+                task = self._record(name).task
+                self._places[_place(task)].put_first(name, task.options.priority)
 
 
 def _place(task: Task) -> str:

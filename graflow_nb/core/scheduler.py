@@ -6,7 +6,7 @@ import heapq
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
 
 class Scheduler:
@@ -20,6 +20,8 @@ class Scheduler:
     ----------
     parents : mapping of str to iterable of str
         For each task the tasks it waits for, in the order in which ready tasks are to be handed out.
+    patient : collection of str
+        Those that wait only for the end of others, however they end.
 
     Examples
     --------
@@ -34,7 +36,8 @@ class Scheduler:
     False
     """
 
-    def __init__(self, parents: Mapping[str, Iterable[str]]) -> None:
+    def __init__(self, parents: Mapping[str, Iterable[str]], patient: Collection[str] = ()) -> None:
+        self._patient = set(patient)
         self._names = list(parents)
         self._rank = {name: rank for rank, name in enumerate(self._names)}
         self._open = set(self._names)
@@ -50,8 +53,12 @@ class Scheduler:
             else:
                 self._ready.append(rank)
 
-    def add(self, name: str, parents: Iterable[str] = (), children: Iterable[str] = ()) -> None:
+    def add(
+        self, name: str, parents: Iterable[str] = (), children: Iterable[str] = (), *, patient: bool = False
+    ) -> None:
         """Add a task: it waits for those of `parents` that are not done; waiting `children` wait for it."""
+        if patient:
+            self._patient.add(name)
         rank = self._rank[name] = len(self._names)
         self._names.append(name)
         self._open.add(name)
@@ -69,6 +76,23 @@ class Scheduler:
             self._waiting[name] = count
         else:
             heapq.heappush(self._ready, rank)
+
+    def hold(self, name: str, members: Iterable[str]) -> None:
+        """Let a task that was handed out wait for the end of others, and hand it out once more then."""
+        self._patient.add(name)
+        waits = [member for member in members if member in self._open]
+        for member in waits:
+            if name not in self._children[member]:
+                self._children[member].append(name)
+        if waits:
+            self._waiting[name] = len(waits)
+        else:
+            heapq.heappush(self._ready, self._rank[name])
+
+    def release(self, name: str) -> None:
+        """Let a task wait no longer, whatever it waited for."""
+        if self._waiting.pop(name, None) is not None:
+            heapq.heappush(self._ready, self._rank[name])
 
     def is_active(self) -> bool:
         """Whether a task is ready, or handed out and not back."""
@@ -93,6 +117,13 @@ class Scheduler:
                 heapq.heappush(self._ready, self._rank[child])
             elif left is not None:
                 self._waiting[child] = left - 1
+
+    def _count_down(self, name: str) -> None:
+        left = self._waiting.get(name)
+        if left is not None:
+            self._waiting[name] = left - 1
+            if left == 1:
+                self.release(name)
 
     def reopen(self, names: Iterable[str], waits_again: Callable[[str], bool]) -> list[str]:
         """Let tasks that are done run once more; what comes after them waits for them again.
@@ -137,13 +168,18 @@ class Scheduler:
         self._ready = sorted(self._rank[name] for name, count in counts.items() if not count)
 
     def fail(self, name: str) -> list[str]:
-        """Say that a task that was handed out failed; drop and return all that waited for it, in order."""
+        """Say that a task failed, or will not run; drop and return all that waited for its success, in order."""
         self._open.discard(name)
+        if self._waiting.pop(name, None) is None and self._ready and self._rank[name] in self._ready:
+            self._ready.remove(self._rank[name])
+            heapq.heapify(self._ready)
         dropped: list[str] = []
         stack = [name]
         while stack:
             for child in self._children[stack.pop()]:
-                if self._waiting.pop(child, None) is not None:
+                if child in self._patient:
+                    self._count_down(child)
+                elif self._waiting.pop(child, None) is not None:
                     self._open.discard(child)
                     dropped.append(child)
                     stack.append(child)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from graflow_nb.core.call import Around, Outcome, Produced
     from graflow_nb.core.events import Listener
     from graflow_nb.core.plan import Plan
+    from graflow_nb.core.surroundings import Surroundings
     from graflow_nb.core.task import Task
 
 
@@ -81,6 +82,12 @@ class Reuse(Protocol):
     def record(self, outcome: Outcome, key: Any, made: Mapping[str, Produced]) -> Recorded:
         """Keep what a task made; `made` are the results that others may be handed."""
 
+    def prints_of(self, value: Any) -> Mapping[str | None, Any]:
+        """Return the fingerprints of a result that the run itself made."""
+
+    def joined(self, parts: Sequence[Produced]) -> Mapping[str | None, Any]:
+        """Return the fingerprints of the list of some results."""
+
     def close(self) -> Sequence[str]:
         """Say that the run is over; return what the user should be told."""
 
@@ -88,16 +95,16 @@ class Reuse(Protocol):
 class Cache(Protocol):
     """Knows what need not run."""
 
-    def begin(self, names: Collection[str], *, seed: int | None) -> Reuse:
+    def begin(self, names: Collection[str], surroundings: Surroundings) -> Reuse:
         """Get ready for a run of these tasks."""
 
-    def preview(self, plan: Plan, names: Iterable[str], *, seed: int | None) -> dict[str, Sequence[Any]]:
+    def preview(self, plan: Plan, names: Iterable[str], surroundings: Surroundings) -> dict[str, Sequence[Any]]:
         """Return the tasks that would run now, with the reasons."""
 
-    def why(self, plan: Plan, name: str, *, seed: int | None) -> Sequence[Any]:
+    def why(self, plan: Plan, name: str, surroundings: Surroundings) -> Sequence[Any]:
         """Return why a task would run now, or why it need not."""
 
-    def accept(self, plan: Plan, name: str, *, seed: int | None) -> None:
+    def accept(self, plan: Plan, name: str, surroundings: Surroundings) -> None:
         """Take a task's last result as one that still holds."""
 
     def verification(self, names: Collection[str]) -> Verification:
@@ -131,6 +138,10 @@ class Settings:
         Tasks that run even if what plain code made for them is out of date.
     seed : int or None
         What the tasks' random numbers are made from.
+    channel : mapping of str
+        What the channel holds when the run begins.
+    resources : mapping of str to int
+        How much there is of what tasks take while they run.
     fail_fast : bool
         After a failure nothing new starts.
     max_steps : int or None
@@ -144,5 +155,7 @@ class Settings:
     force: Collection[str] = ()
     accepted: Collection[str] = ()
     seed: int | None = None
+    channel: Mapping[str, Any] = field(default_factory=dict)
+    resources: Mapping[str, int] = field(default_factory=dict)
     fail_fast: bool = False
     max_steps: int | None = None

@@ -4,55 +4,52 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from graflow_nb.core.state import RunState
 from graflow_nb.core.status import Status
 
 if TYPE_CHECKING:
-    import threading
+    from collections.abc import Collection
 
     from graflow_nb.core.call import Call
-    from graflow_nb.core.place import Place
-    from graflow_nb.core.run import Run, TaskRecord
-    from graflow_nb.core.scheduler import Scheduler
+    from graflow_nb.core.run import TaskRecord
 
 
-class Stopping:
+class Stopping(RunState):
     """The part of `graflow_nb.core.runner.Runner` that stops what runs."""
-
-    run: Run
-    _cancelled: threading.Event
-    _calls: dict[str, Call]
-    _places: dict[str, Place]
-    _running: dict[str, Place]
-    _scheduler: Scheduler
-    _stopped: str
-    _stopped_tasks: set[str]
-
-    @property
-    def is_cancelled(self) -> bool:
-        """Whether the run was cancelled."""
-        return self._cancelled.is_set()
 
     def cancel(self) -> None:
         """Start nothing more, and ask what runs to stop."""
-        self._stopped = "the run was cancelled"
         self.run.was_cancelled = True
-        self._cancelled.set()
-        self._withdraw()
+        self._around_it.cancelled.set()
+        self._stop(self.run.cancelled or "the run was cancelled")
         if "loop" in self._places:
             self._places["loop"].backend.interrupt()
 
     def cancel_task(self, name: str) -> Call | None:
         """Cancel a task that waits for a worker, or ask one that runs to stop; return the call to wait for."""
         self._stopped_tasks.add(name)
-        for place in self._places.values():
-            if name in place.queue:
-                place.queue.remove(name)
-                self._cancel_alone(self.run.records[name], "cancelled before it ran")
-                return None
-        call = self._calls.get(name)
-        if call is not None:
-            call.context.is_stopped = True
-        return call
+        for called in [name, *(asked for asked, (task, _) in self._asking.items() if task == name)]:
+            if (call := self._calls.get(called)) is not None:
+                call.context.is_stopped = True
+                return call
+        record = self.run.records[name]
+        if record.task.is_composite and name in self._expanded:
+            for member in self._expanded[name].members:
+                if not self.run.records[member].status.is_final:
+                    self.run.canceller(member)
+        elif record.status in {Status.READY, Status.RETRYING}:
+            self._cancel_waiting({name}, "cancelled before it ran")
+        return None
+
+    def _cancel_waiting(self, names: Collection[str], note: str) -> None:
+        """Cancel tasks that are not running."""
+        self._drop_waiting(lambda name: self._visible(name) in names)
+        for name in names:
+            record = self.run.records[name]
+            if not record.status.is_final:
+                self._delayed.discard(name)
+                self._undecided.pop(name, None)
+                self._cancel_alone(record, note)
 
     def interrupt(self, call: Call | None = None) -> None:
         """Break off a call that did not stop by itself, or all."""
@@ -65,13 +62,29 @@ class Stopping:
         note = "still in a call that cannot be broken off"
         for name in list(self._running):
             if call is None or self._calls.get(name) is call:
-                del self._running[name]
-                self._calls.pop(name, None)
-                self.run.stuck.append(name)
+                self._leave(name)
+                self._let_go(name)
+                record = self.run.records[self._visible(name)]
                 if call is None:
-                    self._end(self.run.records[name], Status.CANCELLED, note)
+                    self._end(record, Status.CANCELLED, note)
                 else:
-                    self._cancel_alone(self.run.records[name], note)
+                    self._cancel_alone(record, note)
+
+    def _let_go(self, name: str) -> None:
+        """Wait no longer for a call: what it took is free for others, and what it does now is done to nothing."""
+        call = self._calls.pop(name)
+        self._running.pop(name).give_up(call)
+        self._give_back(name)
+        call.context.abandon()
+        self.run.stuck.append(self._visible(name))
+
+    def _stop(self, why: str) -> None:
+        """Start nothing more; what runs goes on."""
+        self._stopped = self._stopped or why
+        self._delayed.clear()
+        self._withdraw()
+        if self._settles:
+            self._stop_asking(self._stopped)
 
     def _withdraw(self) -> None:
         """Take back the calls that no worker has begun."""
@@ -81,14 +94,13 @@ class Stopping:
                 del self._running[name]
                 self._calls.pop(name, None)
                 place.out -= 1
-                self.run.records[name].status = Status.WAITING
+                self._record(name).status = Status.WAITING
+                self.run.records[self._visible(name)].status = Status.WAITING
 
     def _cancel_alone(self, record: TaskRecord, note: str) -> None:
         """End one task as cancelled, and skip what waits for it."""
         name = record.task.name
         self._end(record, Status.CANCELLED, note)
-        for child in self._scheduler.fail(name):
-            self._end(self.run.records[child], Status.SKIPPED, f"task {name!r} was cancelled")
-
-    def _end(self, record: TaskRecord, status: Status, note: str) -> None:
-        raise NotImplementedError
+        self._drop(self._scheduler.fail(name), f"task {name!r} was cancelled")
+        if name in self._member_of:
+            self._member_ended(name)

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import lru_cache
-from os import PathLike, fspath
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from graflow_nb.core.compose import Composable
 from graflow_nb.core.errors import NoResultError, NoWorkflowError, TaskDefinitionError, TaskError, did_you_mean
+from graflow_nb.core.options import DEFAULTS, Options, read_options
 from graflow_nb.core.scope import current_workflow, running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from graflow_nb.core.arguments import Binding
     from graflow_nb.core.run import TaskRecord
 
+NOT_GIVEN: Any = object()
 _LONGEST_VALUE = 24  # characters of a bound value that a task's name shows
 
 
@@ -39,47 +41,6 @@ class Defined(NamedTuple):
 
     value: Any
     variables: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How a task is to be run.
-
-    Attributes
-    ----------
-    inject_context : bool
-        The first parameter is the running task's `TaskContext`.
-    cache : bool
-        False: its result is never reused.
-    max_age : float or None
-        Seconds after which its result is no longer reused (it depends on the time, or the network).
-    version : object
-        Part of what its result depends on: raise it to have the task run again.
-    ignore : tuple of str
-        Parameters that do not matter: another value of them is no reason to run again.
-    inputs : tuple of str
-        Files, folders and patterns (``"data/*.csv"``) that it reads in a way that cannot be seen.
-    keep : bool
-        False: its result is let go of when nothing in the run needs it any more; it is made again when
-        something does.
-    main_thread : bool
-        It must run on the thread that runs the workflow (GUI toolkits, sqlite connections).
-    bound : mapping
-        Arguments that are fixed, by parameter name.
-    """
-
-    inject_context: bool = False
-    cache: bool = True
-    max_age: float | None = None
-    version: Any = None
-    ignore: tuple[str, ...] = ()
-    inputs: tuple[str, ...] = ()
-    keep: bool = True
-    main_thread: bool = False
-    bound: Mapping[str, Any] = field(default_factory=dict)
-
-
-_DEFAULTS = Options()
 
 
 class Task(Composable):
@@ -114,6 +75,11 @@ class Task(Composable):
         "__weakref__", "_flow", "_parameters", "defines", "fn", "is_template", "name", "options", "record",
     )  # fmt: skip
 
+    is_composite = False
+    """Whether it stands for several tasks, and is not called itself."""
+    members: tuple[str, ...] = ()
+    """What it counts as for what comes after it: the members, of a group with a policy."""
+
     def __init__(self, name: str, fn: Callable[..., Any], *, defines: Sequence[str] = (), **options: Any) -> None:
         if not isinstance(name, str) or not name:
             raise TaskDefinitionError(f"a task's name is a text that is not empty, not {name!r}")
@@ -122,13 +88,23 @@ class Task(Composable):
         self.name = name
         self.fn = fn
         self.defines = tuple(defines)
-        self.options = _options(name, options) if options else _DEFAULTS
+        self.options = read_options(name, options) if options else DEFAULTS
         self.is_template = False
         self.record: TaskRecord | None = None
         self._parameters: tuple[Parameter, ...] | None = None
         self._flow = flow = current_workflow()
         if flow is not None:
             flow.graph.add(self)
+
+    @classmethod
+    def apart(cls, name: str, fn: Callable[..., Any], options: Options = DEFAULTS) -> Self:
+        """Make a task that belongs to no workflow, wherever that is: a run makes such for itself."""
+        self = cls.__new__(cls)
+        self.name, self.fn, self.options = name, fn, options
+        self.defines = ()
+        self.is_template = False
+        self.record = self._parameters = self._flow = None
+        return self
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         value = self.fn(*args, **kwargs)
@@ -153,6 +129,35 @@ class Task(Composable):
 
     def _is_no_result(self) -> str:
         return f"{self.name!r} is a task; its result is {self.name}.result"
+
+    @property
+    def stored_as(self) -> str:
+        """The name under which its results are kept."""
+        return self.name
+
+    @property
+    def guarded(self) -> Sequence[str]:
+        """The tasks of which it decides what their failure means, if it is the node of a group."""
+        return ()
+
+    @property
+    def rescue(self) -> Task | None:
+        """What is asked when it has failed for good; as `graflow_nb.core.rescuing` says."""
+        return None
+
+    def own_binding(self, befores: Sequence[Task]) -> Binding | None:  # noqa: ARG002 - for those that have one
+        """Return its arguments, if it takes what is wired before it in a way of its own."""
+        return None
+
+    @property
+    def origin(self) -> Task | None:
+        """The task that this one stands for in a run."""
+        return None
+
+    @property
+    def inner(self) -> object:
+        """What it is made of beside its function and its options; another one if that has changed."""
+        return None
 
     @property
     def __wrapped__(self) -> Callable[..., Any]:
@@ -236,7 +241,7 @@ class Task(Composable):
         name : str, optional
             The new task's name; by default made of the values: ``fit[alpha=0.1]``.
         **values
-            The arguments to fix, by parameter name.
+            The arguments to fix, by parameter name; a task stands for its result.
 
         Raises
         ------
@@ -250,6 +255,54 @@ class Task(Composable):
         new._parameters = self._parameters
         self.is_template = True
         return new
+
+    def map(
+        self,
+        items: Any = NOT_GIVEN,
+        *,
+        name: str | None = None,
+        max_parallel: int | None = None,
+        policy: Any = "strict",
+        **each: Any,
+    ) -> Task:
+        """Make a task that calls this one for each of several items, side by side; its result is a list.
+
+        Each item is a task of its own, born in the run and reused by itself. This task becomes a template, as
+        with `bind`.
+
+        Parameters
+        ----------
+        items : collection, or Task
+            For the first parameter that is free; a task stands for the collection that is its result.
+        name : str, optional
+            The new task's name; by default ``NAME_map``.
+        max_parallel : int, optional
+            How many of them run at once.
+        policy : str or Policy or callable
+            What is to become of it if some fail: by default it fails too, when all have ended.
+        **each : collection, or Task
+            In place of `items`: for these parameters; of several collections the first go together, and so on.
+
+        Raises
+        ------
+        TaskDefinitionError
+            If there is no such parameter, or it is no collection.
+
+        Examples
+        --------
+        >>> from graflow_nb import task, workflow
+        >>> with workflow("example") as flow:
+        ...     @task
+        ...     def square(x): return x * x
+        ...     squares = square.map([1, 2, 3], name="squares")
+        ...     @task
+        ...     def total(squares): return sum(squares)
+        >>> flow.run().results["total"]
+        14
+        """
+        from graflow_nb.core.composites import map_task
+
+        return map_task(self, items, each, name=name, max_parallel=max_parallel, policy=policy)
 
     def _check_bindable(self, values: Mapping[str, Any]) -> None:
         free = [p.name for p in self.parameters[self.options.inject_context :]]
@@ -303,29 +356,6 @@ def _plain_parameters(names: tuple[str, ...], defaults: tuple[Any, ...]) -> tupl
 @lru_cache(maxsize=1_000)
 def _required(names: tuple[str, ...]) -> tuple[Parameter, ...]:
     return tuple(Parameter(name, _PLAIN) for name in names)
-
-
-def _options(name: str, options: Mapping[str, Any]) -> Options:
-    known = [option for option in Options.__slots__ if option != "bound"]
-    for option in options:
-        if option not in known:
-            raise TaskDefinitionError(
-                f"task {name!r} has an unknown option {option!r}. {did_you_mean(option, known)}"
-            )
-    for option in ("ignore", "inputs"):
-        if option in options:
-            options = {**options, option: _texts(name, option, options[option])}
-    if (age := options.get("max_age")) is not None and not (isinstance(age, int | float) and age >= 0):
-        raise TaskDefinitionError(f"task {name!r}: max_age is a number of seconds, 0 or more, not {age!r}")
-    return Options(**options)
-
-
-def _texts(name: str, option: str, given: Any) -> tuple[str, ...]:
-    several = (given,) if isinstance(given, str | PathLike) else given
-    try:
-        return tuple(fspath(one) for one in several)
-    except TypeError:
-        raise TaskDefinitionError(f"task {name!r}: {option} takes texts, not {given!r}") from None
 
 
 def _show(values: Mapping[str, Any]) -> str:

@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
-import threading
-import warnings
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
+from weakref import WeakMethod
 
-from graflow_nb.core.backend import Here
-from graflow_nb.core.drive import adrive, drive
-from graflow_nb.core.events import RunFinished
+from graflow_nb.core.compose import Composable
+from graflow_nb.core.executing import Executing
 from graflow_nb.core.graph import TaskGraph
-from graflow_nb.core.inquiry import Inquiry
+from graflow_nb.core.options import read_amounts
 from graflow_nb.core.pictures import Pictures
 from graflow_nb.core.plan import Plan
-from graflow_nb.core.run import Run
-from graflow_nb.core.runner import Runner
 from graflow_nb.core.scope import opened
-from graflow_nb.core.selection import from_start, needed_for
 from graflow_nb.core.services import services_for
-from graflow_nb.core.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Mapping
     from os import PathLike
 
-    from graflow_nb.core.backend import Backend
-    from graflow_nb.core.call import Produced
-    from graflow_nb.core.events import Event
-    from graflow_nb.core.settings import Cache
+    from graflow_nb.core.run import Run
+    from graflow_nb.core.subflow import Subflow
     from graflow_nb.core.task import Task
 
 
@@ -38,7 +28,7 @@ _outer: contextvars.ContextVar[tuple[WorkflowContext | None, ...]] = contextvars
 """What was open before each ``with`` that this code is in."""
 
 
-class WorkflowContext(Inquiry, Pictures):
+class WorkflowContext(Composable, Executing, Pictures):
     """A workflow: tasks, what comes before what, and the ways to run it. Made by `workflow`.
 
     Inside ``with``, tasks that are made and expressions that are written belong to it.
@@ -50,17 +40,32 @@ class WorkflowContext(Inquiry, Pictures):
         Where its results are kept, as `workflow` was told.
     seed : int or None
         What its tasks' random numbers (`TaskContext.rng`) are made from.
+    channel : mapping of str
+        What the channel of each run holds at first.
+    resources : mapping of str to int
+        How much there is of what tasks take while they run.
     graph : TaskGraph
     last_run : Run or None
         The run that finished last.
     services : Services
     """
 
-    def __init__(self, name: str, *, cache: str | PathLike[str] | None = None, seed: int | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        cache: str | PathLike[str] | None = None,
+        seed: int | None = None,
+        channel: Mapping[str, Any] | None = None,
+        resources: Mapping[str, int] | None = None,
+    ) -> None:
         self.name = name
         self.cache = cache
         self.seed = seed
+        self.channel = dict(channel or {})
+        self.resources = read_amounts(f"workflow {name!r}: resources", resources or {})
         self.graph = TaskGraph()
+        self.graph.planned = WeakMethod(self.plan)
         self.last_run: Run | None = None
         self._plan: Plan | None = None
         self.services = services_for(self)
@@ -81,13 +86,60 @@ class WorkflowContext(Inquiry, Pictures):
     def __getitem__(self, name: str) -> Task:
         return self.graph[name]
 
-    def plan(self, given: Mapping[str, Any] | None = None) -> Plan:
+    @property
+    def roots(self) -> tuple[Task, ...]:
+        return (self.as_task(),)
+
+    leaves = roots
+    tasks = roots
+
+    def as_task(self, name: str | None = None, **values: Any) -> Subflow:
+        """Return a task that runs this whole workflow, in the workflow that is open.
+
+        In an expression the workflow itself stands for it: ``prepare >> train_flow >> report``. What its own tasks
+        lack are the task's parameters, and so are its parameters; its result is that of its last task.
+
+        Parameters
+        ----------
+        name : str, optional
+            By default the workflow's.
+        **values
+            Arguments that are fixed, as with `Task.bind`.
+
+        Examples
+        --------
+        >>> from graflow_nb import task, workflow
+        >>> with workflow("double") as double:
+        ...     @task
+        ...     def twice(number): return 2 * number
+        >>> with workflow("outer") as outer:
+        ...     @task
+        ...     def number(): return 21
+        ...     _ = number >> double
+        >>> outer.execute()
+        42
+        """
+        from graflow_nb.core.subflow import subflow_task
+
+        return subflow_task(self, name, values)
+
+    def copy(self, name: str) -> WorkflowContext:
+        """Return a new workflow with the same tasks and edges; changing one does not change the other."""
+        new = WorkflowContext(
+            name, cache=self.cache, seed=self.seed, channel=self.channel, resources=self.resources
+        )
+        new.graph.copy_from(self.graph)
+        return new
+
+    def plan(self, given: Mapping[str, Any] | None = None, *, channel: Collection[str] | None = None) -> Plan:
         """Return what depends on what now, and where every argument comes from.
 
         Parameters
         ----------
         given : mapping of str, optional
             Values of parameters for one run.
+        channel : collection of str, optional
+            The keys that the channel has at first; by default those that the workflow was given.
 
         Raises
         ------
@@ -98,258 +150,25 @@ class WorkflowContext(Inquiry, Pictures):
         """
         if self.graph.journal is not None:
             self.graph.journal.settle()
-        if given or self.services.scope is not None:
-            return Plan(self.graph, self.services.scope, given)
+        keys = self.channel if channel is None else channel
+        if given or self.services.scope is not None or len(keys) != len(self.channel):
+            return Plan(self.graph, self.services.scope, given, channel=keys)
         plan = self._plan
+        if plan is not None and plan.keys != [*keys]:
+            plan = None
         if plan is None or not plan.holds(self.graph):
-            plan = self._plan = Plan(self.graph, earlier=plan)
+            plan = self._plan = Plan(self.graph, channel=keys, earlier=plan)
         return plan
 
-    def execute(self, start_task: str | Task | None = None, max_steps: int | None = None) -> Any:
-        """Run everything, reusing nothing; prints go through.
 
-        Parameters
-        ----------
-        start_task : str or Task, optional
-            Run this task and everything after it. What they need from outside is each task's last
-            result; a task that has none runs first, unless it is upstream of the start.
-        max_steps : int, optional
-            How many tasks may run; then the run stops and warns.
-
-        Returns
-        -------
-        object
-            The result of the last task that succeeded, in stable order.
-
-        Raises
-        ------
-        TaskError
-            If a task failed; nothing new was started then. Its cause is what the task raised.
-        EmptyWorkflowError, UnknownTaskError, MissingArgumentError
-            Before anything runs.
-
-        Examples
-        --------
-        >>> from graflow_nb import task, workflow
-        >>> with workflow("sum") as flow:
-        ...     @task
-        ...     def numbers():
-        ...         return [1, 2, 3]
-        ...     @task
-        ...     def total(numbers):
-        ...         return sum(numbers)
-        >>> flow.execute()
-        6
-        """
-        plan = self.plan()
-        given: dict[str, Produced] = {}
-        if start_task is None:
-            names = needed_for(plan, self.name, ())
-        else:
-            names, given = from_start(plan, self.named(start_task))
-        listeners, scope = self.services.listeners, self.services.scope
-        settings = Settings((), listeners, scope=scope, seed=self.seed, fail_fast=True, max_steps=max_steps)
-        run = self._run(plan, names, settings, given, None)
-        if run.stopped:
-            warnings.warn(f"workflow {self.name!r}: {run.stopped}", stacklevel=2)
-        run.raise_first_error()
-        return _last_result(plan, run)
-
-    def run(
-        self,
-        *targets: str | Task,
-        from_: str | Task | None = None,
-        force: bool | Collection[str] = False,
-        set: Mapping[str, Any] | None = None,  # noqa: A002 - as on the command line
-        workers: int | None = None,
-        fail_fast: bool = False,
-        raise_errors: bool = False,
-        background: bool = False,
-    ) -> Run:
-        """Make the targets up to date: run what is out of date, reuse the rest.
-
-        Parameters
-        ----------
-        *targets : str or Task
-            By default everything.
-        from_ : str or Task, optional
-            Run this task and everything after it again, whether or not they are up to date.
-        force : bool or collection of str
-            Run everything again, or these tasks.
-        set : mapping of str, optional
-            Values of parameters, for this run only.
-        workers : int, optional
-            How many tasks run at once; by default ``min(32, cores + 4)``.
-        fail_fast : bool
-            After a failure start nothing new; by default only what is after the failed task is skipped.
-        raise_errors : bool
-            Raise the first failed task's error at the end.
-        background : bool
-            Return at once; the run goes on in a thread (`Run.wait`, `Run.cancel`).
-
-        Returns
-        -------
-        Run
-            Also if tasks failed: see `Run.errors`.
-
-        Raises
-        ------
-        TaskError
-            If `raise_errors` and a task failed.
-        EmptyWorkflowError, UnknownTaskError, MissingArgumentError
-            Before anything runs.
-        """
-        plan, names, settings = self._prepare(targets, from_, force, set, fail_fast=fail_fast)
-        if background:
-            return self._run_in_background(plan, names, settings, workers)
-        run = self._run(plan, names, settings, {}, workers)
-        return run.raise_first_error() if raise_errors else run
-
-    def trial(self, plan: Plan, names: Iterable[str], cache: Cache) -> Run:
-        """Run with another cache, and leave no trace: what the tasks made before stays their last result."""
-        services = self.services
-        around: Sequence[Any] = services.around
-        capturing = [listener for listener in services.listeners if listener in around]  # not the display
-        settings = Settings(around, capturing, cache=cache, scope=services.scope, seed=self.seed)
-        run = self._new_run(plan, names)
-        run.is_trial = True
-        places = self._places(None, None)
-        drive(Runner(run, plan, {}, places, settings), places)
-        return run
-
-    async def arun(self, *targets: str | Task, workers: int | None = None, **options: Any) -> Run:
-        """Do as `run` does, on the running event loop: coroutine tasks run on it, the others on workers.
-
-        Parameters
-        ----------
-        *targets, workers
-            As in `run`.
-        **options
-            `from_`, `force`, `set`, `fail_fast`, `raise_errors`, as in `run`.
-        """
-        raise_errors = options.pop("raise_errors", False)
-        plan, names, settings = self._prepare(targets, **options)
-        run = await self._arun(plan, names, settings, workers)
-        return run.raise_first_error() if raise_errors else run
-
-    async def stream(
-        self, *targets: str | Task, workers: int | None = None, **options: Any
-    ) -> AsyncIterator[Event]:
-        """Do as `arun` does, and give each event as it happens; closing it early cancels the run.
-
-        Examples
-        --------
-        >>> import asyncio
-        >>> from graflow_nb import task, workflow
-        >>> with workflow("example") as flow:
-        ...     @task
-        ...     def one(): return 1
-        >>> async def watch():
-        ...     return [type(event).__name__ async for event in flow.stream()]
-        >>> asyncio.run(watch())
-        ['RunStarted', 'TaskStarted', 'TaskFinished', 'RunFinished']
-        """
-        events: asyncio.Queue[Event] = asyncio.Queue()
-        plan, names, settings = self._prepare(targets, **options)
-        settings = replace(settings, listeners=[*settings.listeners, events.put_nowait])
-        running = asyncio.ensure_future(self._arun(plan, names, settings, workers))
-        try:
-            while True:
-                event = await events.get()
-                yield event
-                if isinstance(event, RunFinished):
-                    return
-        finally:
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
-
-    def _prepare(
-        self,
-        targets: Iterable[str | Task],
-        from_: str | Task | None = None,
-        force: bool | Collection[str] = False,
-        set: Mapping[str, Any] | None = None,  # noqa: A002 - as in `run`
-        *,
-        fail_fast: bool = False,
-    ) -> tuple[Plan, list[str], Settings]:
-        plan = self.plan(set)
-        names = needed_for(plan, self.name, [self.named(target) for target in targets])
-        forced = {*names} if force is True else self.all_named(force or ())
-        accepted = frozenset(forced)
-        if from_ is not None:
-            start = self.named(from_)
-            forced |= {start, *plan.descendants([start])}
-            after = [name for name in plan.tasks if name in forced and (name in names or not targets)]
-            names = needed_for(plan, self.name, after) if after else names
-        services = self.services
-        settings = Settings(
-            around=services.around,
-            listeners=services.listeners,
-            cache=services.cache,
-            scope=services.scope,
-            force=forced,
-            accepted=accepted,
-            fail_fast=fail_fast,
-            seed=self.seed,
-        )
-        return plan, names, settings
-
-    def _places(self, workers: int | None, loop: asyncio.AbstractEventLoop | None) -> dict[str, Backend]:
-        services = self.services
-        return {"workers": services.workers(workers), "loop": services.loop(loop), "here": Here()}
-
-    def _run(
-        self,
-        plan: Plan,
-        names: Iterable[str],
-        settings: Settings,
-        given: dict[str, Produced],
-        workers: int | None,
-    ) -> Run:
-        run = self._new_run(plan, names)
-        places = self._places(workers, None)
-        drive(Runner(run, plan, given, places, settings), places)
-        if run.was_cancelled and threading.current_thread() is threading.main_thread():
-            raise KeyboardInterrupt
-        return run
-
-    async def _arun(self, plan: Plan, names: Iterable[str], settings: Settings, workers: int | None) -> Run:
-        run = self._new_run(plan, names)
-        places = self._places(workers, asyncio.get_running_loop())
-        await adrive(Runner(run, plan, {}, places, settings), places)
-        return run
-
-    def _run_in_background(self, plan: Plan, names: Iterable[str], settings: Settings, workers: int | None) -> Run:
-        run = self._new_run(plan, names)
-        variables, places = contextvars.copy_context(), self._places(workers, None)
-        runner = variables.run(Runner, run, plan, {}, places, settings)
-
-        def drive_it() -> None:
-            try:
-                variables.run(drive, runner, places)
-            finally:
-                run.begun.set()
-
-        threading.Thread(target=drive_it, name=f"graflow-run-{self.name}", daemon=True).start()
-        run.begun.wait()
-        return run
-
-    def _new_run(self, plan: Plan, names: Iterable[str]) -> Run:
-        run = Run(self, [plan.tasks[name] for name in names])
-        run.notes += plan.notes
-        return run
-
-
-def _last_result(plan: Plan, run: Run) -> Any:
-    """Return the result of the last task, in stable order, that succeeded; None if none did."""
-    last = next(reversed(run.records.values()))
-    if last.produced is not None and not plan.children.get(last.task.name, True):
-        return last.produced.value  # defined last and nothing after it: it is the last in any order
-    done = [name for name in plan.order(run.records) if run.records[name].produced is not None]
-    return run.results[done[-1]] if done else None
-
-
-def workflow(name: str, *, cache: str | PathLike[str] | None = None, seed: int | None = None) -> WorkflowContext:
+def workflow(
+    name: str,
+    *,
+    cache: str | PathLike[str] | None = None,
+    seed: int | None = None,
+    channel: Mapping[str, Any] | None = None,
+    resources: Mapping[str, int] | None = None,
+) -> WorkflowContext:
     """Make a new workflow.
 
     Parameters
@@ -361,6 +180,12 @@ def workflow(name: str, *, cache: str | PathLike[str] | None = None, seed: int |
         ``.graflow_nb`` beside the notebook, or here), ``"off"``, or another folder.
     seed : int, optional
         What the tasks' random numbers (`TaskContext.rng`) are made from.
+    channel : mapping of str, optional
+        What the channel (`TaskContext.get_channel`) of each run holds at first. A task takes such a value as a
+        parameter of that name, too.
+    resources : mapping of str to int, optional
+        How much there is of what tasks take while they run: with ``resources={"db": 2}``, at most two tasks with
+        ``@task(resources={"db": 1})`` run at once.
 
     Examples
     --------
@@ -376,4 +201,4 @@ def workflow(name: str, *, cache: str | PathLike[str] | None = None, seed: int |
     ...     flow.execute()
     'DATA'
     """
-    return WorkflowContext(name, cache=cache, seed=seed)
+    return WorkflowContext(name, cache=cache, seed=seed, channel=channel, resources=resources)

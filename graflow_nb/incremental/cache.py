@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graflow_nb.core.arguments import upstreams
 from graflow_nb.core.call import Produced
 from graflow_nb.core.errors import LostError, NoResultError
+from graflow_nb.core.surroundings import Surroundings
 from graflow_nb.incremental.code.source import Sources
 from graflow_nb.incremental.explain import Reason, differences
-from graflow_nb.incremental.fingerprint import fingerprint
-from graflow_nb.incremental.key import Key, key_of, remembered
-from graflow_nb.incremental.prints import is_identity, is_intact, stands_for_run
+from graflow_nb.incremental.key import Key, holding_walk, key_of
+from graflow_nb.incremental.prints import is_identity, is_intact, stand_for_run
 from graflow_nb.incremental.staleness import outdated, stale_input
-from graflow_nb.incremental.store.store import Kept, Store
+from graflow_nb.incremental.store.store import Fetch, Kept, Store
 from graflow_nb.incremental.trace.secret import set_digest_key
 
 if TYPE_CHECKING:
@@ -34,9 +34,12 @@ if TYPE_CHECKING:
 
 FOLDER = ".graflow_nb"
 """Where results are kept on disk, beside the notebook."""
+NOWHERE = Surroundings()
+"""Those of no run: no seed, and an empty channel."""
 REUSED = (Reason("reused"),)
 _NEW = (Reason("new"),)
 _OFF = (Reason("off"),)
+_NONE: Mapping[str | None, Any] = MappingProxyType({})
 
 
 def reused(entry: Entry) -> Sequence[Reason]:
@@ -89,48 +92,54 @@ class Cache:
         self.last_used: dict[str, tuple[Used, ...]] = {}  # by the last run of each task, kept or not
         self.said: list[str] = []  # about the store, and not yet passed on
 
-    def begin(self, names: Collection[str], *, seed: int | None = None) -> Reuse:
+    def begin(self, names: Collection[str], surroundings: Surroundings = NOWHERE) -> Reuse:
         """Get ready for a run of these tasks."""
         from graflow_nb.incremental.reuse import Reuse  # and all that looks at calls: not before the first
 
-        return Reuse(self, names, seed)
+        return Reuse(self, names, surroundings)
 
-    def look(self, task: Task, binding: Binding, inputs: Mapping[str, Produced], seed: int | None = None) -> Found:
+    def look(
+        self, task: Task, binding: Binding, inputs: Mapping[str, Produced], surroundings: Surroundings = NOWHERE
+    ) -> Found:
         """Return what is known of a task whose inputs are known."""
         name = task.name
         known = self._remembered.get(name)
         if known is None or not known.holds(task, binding, inputs, self.moment):
             self._remembered.pop(name, None)
-            key = key_of(task, binding, inputs)
-            self.moment = object()  # values say themselves what they are, and modules are imported
+            walk = holding_walk(task, binding, self.moment)
+            key, known = key_of(task, binding, inputs, walk)
+            if walk is None or known is None:
+                self.moment = object()  # values say themselves what they are, and modules are imported
             if reasons := _never_reused(task, key):
                 return Found(key, None, None, reasons)
-            if (known := remembered(task, binding, inputs, key)) is None:
-                return self._find(task, key, seed)
+            if known is None:
+                return self._find(task, key, surroundings)
             self._remembered[name] = known
         found: Found | None = known.found  # as a rule it is found again
-        latest = self.store.at_hand(name)
+        latest = self.store.at_hand(task.stored_as)
         if (
             found is None
             or found.kept is not latest
             or latest is None
-            or self._against(task, latest, known.key, seed)
+            or self._against(task, latest, known.key, surroundings)
         ):
-            found = known.found = self._find(task, known.key, seed)
+            found = known.found = self._find(task, known.key, surroundings)
         return found
 
-    def _find(self, task: Task, key: Key, seed: int | None) -> Found:
+    def _find(self, task: Task, key: Key, surroundings: Surroundings) -> Found:
         """Return what is kept under a key, and still holds."""
         assert key.digest is not None
         against: Sequence[Reason] = ()
-        for kept in self.store.find(task.name, key.digest):
-            reasons = self._against(task, kept, key, seed)
+        for kept in self.store.find(task.stored_as, key.digest):
+            reasons = self._against(task, kept, key, surroundings)
             if not reasons:
                 return Found(key, key.digest, kept, reused(kept.entry))
             against = against or reasons
-        return Found(key, key.digest, None, against or self._why_not(task.name, key.digest, key))
+        return Found(key, key.digest, None, against or self._why_not(task, key.digest, key))
 
-    def preview(self, plan: Plan, names: Iterable[str], *, seed: int | None = None) -> dict[str, Sequence[Reason]]:
+    def preview(
+        self, plan: Plan, names: Iterable[str], surroundings: Surroundings = NOWHERE
+    ) -> dict[str, Sequence[Reason]]:
         """Return why each task would run now; nothing for those that would be reused.
 
         What a task would read from one that is out of date is not known yet: it is out of date as well,
@@ -139,7 +148,7 @@ class Cache:
         wanted = set(names)
         again: dict[str, Reason] = {}
         while True:
-            stale, made = self._preview(plan, wanted, again, seed)
+            stale, made = self._preview(plan, wanted, again, surroundings)
             read = [
                 upstream
                 for name in stale
@@ -152,15 +161,17 @@ class Cache:
                 return {name: reasons for name, reasons in stale.items() if name in wanted}
             again |= dict.fromkeys(spent, Reason("handed out"))
 
-    def why(self, plan: Plan, name: str, *, seed: int | None = None) -> Sequence[Reason]:
+    def why(self, plan: Plan, name: str, surroundings: Surroundings = NOWHERE) -> Sequence[Reason]:
         """Return why a task would run now, or why it need not."""
-        stale, made = self._preview(plan, {name}, {}, seed)
+        stale, made = self._preview(plan, {name}, {}, surroundings)
         if name in stale:
             return stale[name]
-        kept = self.look(plan.tasks[name], plan.bindings[name], made, seed).kept
+        if plan.tasks[name].is_composite:
+            return REUSED if name in made else ()
+        kept = self.look(plan.tasks[name], plan.bindings[name], made, surroundings).kept
         return reused(kept.entry) if kept is not None else ()
 
-    def accept(self, plan: Plan, name: str, *, seed: int | None = None) -> None:
+    def accept(self, plan: Plan, name: str, surroundings: Surroundings = NOWHERE) -> None:
         """Take a task's last result as one that still holds.
 
         Raises
@@ -170,14 +181,16 @@ class Cache:
         StaleInputError
             If a plain cell made what it reads from an older result.
         """
-        stale, made = self._preview(plan, {name}, {}, seed)
+        if plan.tasks[name].is_composite:
+            raise NoResultError(f"{name!r} stands for other tasks, and has no result of its own to accept")
+        stale, made = self._preview(plan, {name}, {}, surroundings)
         if waits := [before for before in plan.parents[name] if before not in made]:
             raise NoResultError(f"what {name!r} reads is out of date: run or accept {waits[0]!r} first")
         if past := outdated(plan.bindings[name].behind, made):
             raise stale_input(name, past)
         from graflow_nb.incremental.trace.renewal import renewed
 
-        found = self.look(plan.tasks[name], plan.bindings[name], made, seed)
+        found = self.look(plan.tasks[name], plan.bindings[name], made, surroundings)
         if found.kept is not None:
             return
         last = self.store.last(name)
@@ -188,7 +201,7 @@ class Cache:
         entry = last.entry._replace(
             key=found.digest,
             parts=found.key.parts,
-            trace=tuple(renewed(used, seed) for used in trace),
+            trace=tuple(renewed(used, plan.tasks[name], surroundings) for used in trace),
             accepted=True,
             created=time.time(),
         )
@@ -244,49 +257,40 @@ class Cache:
     def produced(self, kept: Kept) -> Produced:
         """Return a kept result as what readers get; its values are fetched when they are needed."""
         entry = kept.entry
-        return Produced(entry.name, kept.values or {}, entry.prints, partial(self.store.value, kept))
+        return Produced(entry.name, kept.values or _NONE, entry.prints, Fetch(self.store, kept))
 
     @staticmethod
     def _is_as_made(kept: Kept) -> bool:
         return kept.values is None or is_intact(kept.values, kept.entry.prints)
 
     def _preview(
-        self, plan: Plan, wanted: Collection[str], again: Mapping[str, Reason], seed: int | None
+        self, plan: Plan, wanted: Collection[str], again: Mapping[str, Reason], surroundings: Surroundings
     ) -> tuple[dict[str, Sequence[Reason]], dict[str, Produced]]:
+        from graflow_nb.incremental.preview import Preview
+
         self.moment = object()
-        stale: dict[str, Sequence[Reason]] = {}
-        made: dict[str, Produced] = {}
+        looking = Preview(self, plan, again, surroundings)
         for name in plan.order({*wanted, *plan.ancestors(wanted)}):
-            upstream = [Reason("upstream", "", before) for before in plan.parents[name] if before not in made]
-            binding = plan.bindings.get(name)
-            if upstream or binding is None or name in again:
-                stale[name] = upstream or [again[name]] if name in again else upstream
-                continue
-            try:
-                found = self.look(plan.tasks[name], binding, made, seed)
-            except NoResultError as error:
-                stale[name] = [Reason("failed", name=str(error))]
-                continue
-            if past := outdated(binding.behind, made):
-                stale[name] = [Reason("outdated", name=str(stale_input(name, past)))]
-            elif found.kept is None:
-                stale[name] = found.reasons
-            else:
-                made[name] = self.produced(found.kept)
-        return stale, made
+            looking.look_at(name)
+        return looking.stale, looking.made
 
-    def _why_not(self, name: str, digest: bytes, key: Key) -> Sequence[Reason]:
-        latest = self.store.latest(name)
-        failed, reason = self.not_kept.get(name, (None, _NEW[0]))
-        if failed == digest or latest is None:
+    def _why_not(self, task: Task, digest: bytes, key: Key) -> Sequence[Reason]:
+        latest = self.store.latest(task.stored_as)
+        failed, reason = self.not_kept.get(task.name, (None, _NEW[0]))
+        if failed == digest or (latest is None and reason.kind == "not kept"):
             return (reason,)
-        return list(differences(latest.parts, key.parts, latest.sources, Sources(key.codes))) or _NEW
+        if latest is None:  # it failed as it was then: something has changed since
+            return _NEW
+        reasons = list(differences(latest.parts, key.parts, latest.sources, Sources(key.codes)))
+        if task.stored_as != task.name:  # that was of another item
+            reasons = [reason for reason in reasons if reason.part != "argument"]
+        return reasons or _NEW
 
-    def _against(self, task: Task, kept: Kept, key: Key, seed: int | None) -> list[Reason]:
+    def _against(self, task: Task, kept: Kept, key: Key, surroundings: Surroundings) -> list[Reason]:
         """Return what speaks against using a result whose key is right."""
         entry = kept.entry
-        reasons = list(self._broken(entry, seed)) if entry.trace else []
-        if kept.checked is None and any(map(stands_for_run, key.parts)):  # the entry's are equal, and encoded
+        reasons = list(self._broken(entry, task, surroundings)) if entry.trace or surroundings.rounds else []
+        if kept.checked is None and stand_for_run(key.parts):  # the entry's are equal, and encoded
             reasons.append(Reason("elsewhere"))
         max_age = task.options.max_age
         if max_age is not None and time.time() - entry.created > max_age:
@@ -297,13 +301,16 @@ class Cache:
                 reasons.append(Reason("spoiled"))
         return reasons
 
-    def _broken(self, entry: Entry, seed: int | None) -> Iterator[Reason]:
+    def _broken(self, entry: Entry, task: Task, surroundings: Surroundings) -> Iterator[Reason]:
+        from graflow_nb.incremental.trace.noted import NOTED, as_now, is_of_this_round
         from graflow_nb.incremental.trace.recorder import broken
 
+        if not is_of_this_round(entry.trace, task, surroundings):
+            yield Reason("changed", "round", task.name)
         for used in entry.trace:
-            if used.kind == "seed" and used.digest != fingerprint(seed):
-                yield Reason("changed", "seed", used.name, used.shown, repr(seed))
-        for kind, name, old, new in broken([used for used in entry.trace if used.kind != "seed"]):
+            if used.kind in NOTED and (now := as_now(used, task, surroundings)).digest != used.digest:
+                yield Reason("changed", used.kind, used.name, used.shown, now.shown)
+        for kind, name, old, new in broken(entry.trace):
             yield Reason("changed", kind, name, old, new)
 
 

@@ -33,6 +33,7 @@ Kind: TypeAlias = Literal[
     "not kept",
     "spoiled",
     "upstream",
+    "undecided",
 ]
 
 _WORDS: dict[Kind, str] = {
@@ -56,6 +57,7 @@ _WORDS: dict[Kind, str] = {
     "not kept": "its last result was not kept: {name}",
     "spoiled": "its stored result was changed in place",
     "upstream": "{name!r} before it is out of date",
+    "undecided": "its condition has to be asked",
 }
 
 _WHAT = {
@@ -75,7 +77,15 @@ _WHAT = {
     "setting": "setting {name!r}",
     "output": "its output {name!r}",
     "environment": "environment variable {name!r}",
-    "seed": "the workflow's {name}",
+    "seed": "the workflow's seed",
+    "result": "the result of {name!r}, which it asked for",
+    "channel": "channel key {name!r}",
+    "channel key": "whether the channel has {name!r}",
+    "channel list": "whether channel key {name!r} can be added to",
+    "channel keys": "which keys the channel has",
+    "round": "how many times it was to run",
+    "cycle": "which call it is in the run",
+    "max_cycles": "its max_cycles",
     "version": "its version",
     "module": "package {name!r}",
     "argument": "argument {name!r}",

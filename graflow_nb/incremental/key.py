@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import xxhash
 
-from graflow_nb.core.arguments import Constant, Gathered, Upstream, upstreams
+from graflow_nb.core.arguments import Constant, FromChannel, Gathered, Upstream
 from graflow_nb.core.param import Param
 from graflow_nb.incremental.code.parts import Part, encoded, value_part
-from graflow_nb.incremental.code.reads import reads_of, value_reads, walk_of
+from graflow_nb.incremental.code.reads import last_walk, reads_of, value_reads, walk_of
 from graflow_nb.incremental.fingerprint import fingerprint
 from graflow_nb.incremental.prints import PLAIN
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from types import CodeType
 
     from graflow_nb.core.arguments import Binding, Source
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 FORMAT = 2
 """Counts up when the meaning of a key changes."""
+
+_Input: TypeAlias = "tuple[str, str | None, bytes]"
+"""A result that is read, as task and variable, with its fingerprint."""
+_part = partial(tuple.__new__, Part)  # half the time of `Part`; one of these is made for each edge
 
 
 @lru_cache(maxsize=10_000)
@@ -58,6 +62,8 @@ class Key(NamedTuple):
     @property
     def paths(self) -> Sequence[str]:
         """The files that are named."""
+        if not self.given:
+            return self.reads.paths
         return [*self.reads.paths, *(path for reads in self.given.values() for path in reads.paths)]
 
     @property
@@ -109,14 +115,14 @@ class Remembered:
     __slots__ = ("_binding", "_fn", "_inputs", "_left_out", "_options", "_walk", "found", "key")
 
     def __init__(
-        self, task: Task, binding: Binding, inputs: Sequence[tuple[str, str | None, bytes]], key: Key
+        self, task: Task, binding: Binding, inputs: Sequence[_Input], key: Key, walk: Walked | None = None
     ) -> None:
         self.key = key
         self.found: Any = None
         self._binding, self._options, self._fn = binding, task.options, task.fn
         self._inputs = inputs
         self._left_out = (*binding.free,)
-        self._walk: Walked | None = None
+        self._walk = walk
 
     def holds(self, task: Task, binding: Binding, inputs: Mapping[str, Produced], moment: object) -> bool:
         """Whether a task's key must be the same: its name has to be."""
@@ -131,20 +137,18 @@ class Remembered:
         return reads_of(self._fn, self._left_out) is self.key.reads
 
 
-def remembered(task: Task, binding: Binding, inputs: Mapping[str, Produced], key: Key) -> Remembered | None:
-    """Return a key with what it was made from, or None if there is something in it that could change in place."""
-    read: list[tuple[str, str | None, bytes]] = []
-    for _, source in binding.sources():
-        if type(source) is Constant:
-            if type(source.value) not in _SIMPLE:
-                return None
-        else:
-            read += [(name, variable, inputs[name].print_of(variable)) for name, variable in upstreams(source)]
-    return Remembered(task, binding, read, key) if type(task.options.version) in _SIMPLE else None
+def holding_walk(task: Task, binding: Binding, moment: object) -> Walked | None:
+    """Return the walk through a task's function that is remembered, if it holds at a moment."""
+    walk = last_walk(task.fn, binding.free)
+    return walk if walk is not None and walk.holds_at(moment) else None
 
 
-def key_of(task: Task, binding: Binding, inputs: Mapping[str, Produced]) -> Key:
-    """Return a task's key.
+def key_of(
+    task: Task, binding: Binding, inputs: Mapping[str, Produced], walk: Walked | None = None
+) -> tuple[Key, Remembered | None]:
+    """Return a task's key, and what it was made from unless something in that could change in place.
+
+    With a walk that holds, and if the latter is returned, no code of the user's was run.
 
     Parameters
     ----------
@@ -153,23 +157,49 @@ def key_of(task: Task, binding: Binding, inputs: Mapping[str, Produced]) -> Key:
         Where its arguments come from.
     inputs : mapping of str to Produced
         What the tasks before it made.
+    walk : Walked, optional
+        What its callable is and reads, if that is known.
     """
-    options, reads = task.options, reads_of_task(task, binding)
-    frame, head = _frame(task.name, options.inject_context)
+    options, ignored = task.options, task.options.ignore
+    reads = walk.reads if walk is not None else reads_of_task(task, binding)
+    frame, head = _frame(task.stored_as, options.inject_context)
     parts: list[Part] = []
     given: dict[str, Reads] = {}
+    read: list[_Input] = []
+    is_plain = type(options.version) in _SIMPLE
     if options.version is not None:
         parts.append(value_part("version", task.name, options.version))
-    for index, (name, source) in enumerate(binding.positional):  # ``*names`` have an order, and one name
-        if name not in options.ignore:
-            label = task.name if isinstance(task, Param) else f"{index}:{name}" if name.startswith("*") else name
+    for label, name, source in _labelled(task, binding):
+        if type(source) is Upstream:
+            before, variable = source
+            print_ = inputs[before].print_of(variable)
+            read.append((before, variable, print_))
+            if name not in ignored:
+                shown = before if variable is None else f"{before}.{variable}"
+                parts.append(_part(("input", shown, label.encode() + print_, "")))
+            continue
+        if type(source) is Gathered:
+            read += [(before, None, inputs[before].print_of(None)) for before in source.tasks]
+        elif type(source) is Constant and type(source.value) not in _SIMPLE:
+            is_plain = False
+        if name not in ignored:
             parts += _argument(label, source, inputs, given)
-    for name, source in (*binding.keyword, *binding.free.items()):
-        if name not in options.ignore:
-            parts += _argument(name, source, inputs, given)
     body, tail = reads.encoded, encoded(parts)
     digest = None if body is None or tail is None else xxhash.xxh3_128_digest(head + body + tail)
-    return Key((frame, *reads.parts, *parts), digest, reads, given)
+    key = Key((frame, *reads.parts, *parts), digest, reads, given)
+    return key, Remembered(task, binding, read, key, walk) if is_plain else None
+
+
+def _labelled(task: Task, binding: Binding) -> Iterable[tuple[str, str, Source]]:
+    """Return what each argument is called in a key, its name and its source; ``*names`` have an order."""
+    found: list[tuple[str, str, Source]] = []
+    if binding.positional:
+        own = task.name if isinstance(task, Param) else ""
+        for index, (name, source) in enumerate(binding.positional):
+            found.append((own or (f"{index}:{name}" if name[0] == "*" else name), name, source))
+    if binding.keyword or binding.free:
+        found += [(name, name, source) for name, source in (*binding.keyword, *binding.free.items())]
+    return found
 
 
 def reads_of_task(task: Task, binding: Binding) -> Reads:
@@ -187,17 +217,16 @@ def argument_reads(name: str, value: Any) -> Reads:
 def _argument(
     name: str, source: Source, inputs: Mapping[str, Produced], given: dict[str, Reads]
 ) -> Sequence[Part]:
-    if type(source) is Upstream:
-        label = source.task if source.variable is None else f"{source.task}.{source.variable}"
-        return (Part("input", label, name.encode() + inputs[source.task].print_of(source.variable)),)
     if type(source) is Gathered:
         prints = b"".join(inputs[task].prints[None] for task in source.tasks)
-        return (Part("input", ", ".join(source.tasks), b"list:" + name.encode() + prints),)
+        return (Part("input", source.name or ", ".join(source.tasks), b"list:" + name.encode() + prints),)
     if type(source) is Constant:
         if type(source.value) in _SIMPLE:
             return (value_part("argument", name, source.value),)
         given[name] = argument_reads(name, source.value)
         return given[name].parts
+    if type(source) is FromChannel:
+        return (Part("channel", name, source.key.encode()),)
     return (Part("context", name, b"context"),)
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+import xxhash
+
 from graflow_nb.incremental.fingerprint import Opaque, measured
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from graflow_nb.incremental.code.parts import Part
 
@@ -16,6 +18,8 @@ PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes})
 """Types whose values cannot be changed in place: what was hashed once is as it was."""
 _IDENTITY = b"run:"
 """Marks the fingerprint of a value without content: it stands for the run that made it."""
+_JOINED = b"all:"
+"""Marks the fingerprint of a list that is made of those of its items."""
 
 
 def print_of(value: Any) -> tuple[bytes, int]:
@@ -24,11 +28,23 @@ def print_of(value: Any) -> tuple[bytes, int]:
     An iterator has no content that lasts: whoever reads it uses it up.
     """
     if hasattr(type(value), "__next__"):
-        return _IDENTITY + os.urandom(12), 0
+        return no_content(), 0
     try:
         return measured(value)
     except Opaque:
-        return _IDENTITY + os.urandom(12), 0
+        return no_content(), 0
+
+
+def no_content() -> bytes:
+    """Return a new fingerprint of something that has no content that could be compared."""
+    return _IDENTITY + os.urandom(12)
+
+
+def joined(fingerprints: Sequence[bytes]) -> bytes:
+    """Return the fingerprint of a list of values, made of theirs: none of them need be at hand."""
+    whole = b"".join(b"%d:%b" % (len(one), one) for one in fingerprints)
+    digest = _JOINED + xxhash.xxh3_128_digest(whole)
+    return _IDENTITY + digest if any(map(is_identity, fingerprints)) else digest
 
 
 def is_identity(fingerprint: bytes | None) -> bool:
@@ -36,14 +52,21 @@ def is_identity(fingerprint: bytes | None) -> bool:
     return fingerprint is not None and fingerprint.startswith(_IDENTITY)
 
 
-def stands_for_run(part: Part) -> bool:
+def stand_for_run(parts: Iterable[Part]) -> bool:
     """Whether a part of a key comes from an input that has no content, and stands for the run that made it."""
-    return part.kind == "input" and part.digest is not None and _IDENTITY in part.digest
+    for kind, _, digest, _ in parts:  # noqa: SIM110 - as below
+        if kind == "input" and digest is not None and _IDENTITY in digest:
+            return True
+    return False
 
 
 def is_as_it_was(value: Any, was: bytes) -> bool:
     """Whether a value still has the fingerprint that it had; one without content always has."""
-    return type(value) in PLAIN or is_identity(was) or print_of(value)[0] == was
+    if type(value) in PLAIN or is_identity(was):
+        return True
+    if was.startswith(_JOINED):
+        return joined([print_of(item)[0] for item in value]) == was
+    return print_of(value)[0] == was
 
 
 def is_intact(values: Mapping[str | None, Any], prints: Mapping[str | None, bytes]) -> bool:

@@ -6,21 +6,24 @@ import time
 from collections import defaultdict
 from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from graflow_nb.core.arguments import upstreams
+from graflow_nb.core.commands import COMMANDS
 from graflow_nb.core.errors import LostError, NoResultError, TaskCancelled, describe
 from graflow_nb.core.settings import Decision, Recorded, Withdrawn
 from graflow_nb.incremental.code.modules import Looks
 from graflow_nb.incremental.code.paths import NO_PATHS, paths_in
+from graflow_nb.incremental.code.reads import last_walk
 from graflow_nb.incremental.code.source import Sources
 from graflow_nb.incremental.entry import Entry, Used
 from graflow_nb.incremental.explain import Reason, grouped
-from graflow_nb.incremental.fingerprint import fingerprint
-from graflow_nb.incremental.key import Key, reads_of_task
-from graflow_nb.incremental.prints import is_as_it_was, is_identity, is_intact, print_of
+from graflow_nb.incremental.key import reads_of_task
+from graflow_nb.incremental.pending import Held, Pending, Seen
+from graflow_nb.incremental.prints import is_as_it_was, is_identity, is_intact, joined, print_of
 from graflow_nb.incremental.store.store import Kept
-from graflow_nb.incremental.trace.recorder import NOTHING, Recorder
+from graflow_nb.incremental.trace.noted import noted
+from graflow_nb.incremental.trace.recorder import Recorder
 from graflow_nb.incremental.trace.watch import close_watch, open_watch
 
 if TYPE_CHECKING:
@@ -28,91 +31,10 @@ if TYPE_CHECKING:
 
     from graflow_nb.core.arguments import Binding
     from graflow_nb.core.call import Call, Outcome, Produced
+    from graflow_nb.core.surroundings import Surroundings
     from graflow_nb.core.task import Task
     from graflow_nb.incremental.cache import Cache
     from graflow_nb.incremental.explain import Kind
-
-
-class Pending:
-    """What was known of a task when it was decided that it has to run.
-
-    Attributes
-    ----------
-    key, digest
-        As in `graflow_nb.incremental.cache.Found`.
-    trace : tuple of Used
-        What its last run was seen to use.
-    is_lasting : bool
-        False: its values are let go of when the run ends.
-    held : list of Held
-        What the call was handed.
-    recorder : Recorder or None
-        Looks at the call while it is made.
-    """
-
-    __slots__ = ("digest", "held", "is_lasting", "key", "recorder", "trace")
-
-    def __init__(
-        self, key: Key, digest: bytes | None, trace: tuple[Used, ...], *, is_lasting: bool = True
-    ) -> None:
-        self.key = key
-        self.digest = digest
-        self.trace = trace
-        self.is_lasting = is_lasting
-        self.held: list[Held] = []
-        self.recorder: Recorder | None = None
-
-
-class Held(NamedTuple):
-    """A result that a call was handed, and that could be changed or name a file.
-
-    Attributes
-    ----------
-    argument : str
-        The name under which the task has it.
-    task : str
-        The task that made it.
-    value : object
-    print : bytes
-        Its fingerprint when it was made.
-    holders : set of str
-        The running tasks that were handed this very object.
-    """
-
-    argument: str
-    task: str
-    value: Any
-    print: bytes
-    holders: set[str]
-
-
-class Seen:
-    """What was noted where a call was made.
-
-    Attributes
-    ----------
-    prints : dict
-        The fingerprints of what it made.
-    size : int
-        How many bytes were hashed for them.
-    changed : list of Held
-        Its inputs that are no longer as they were.
-    against : list of str
-        Why its result must not be reused.
-    observed : Observed
-    used_seed : bool
-        Whether it drew numbers made from the run's seed.
-    """
-
-    __slots__ = ("against", "changed", "observed", "prints", "size", "used_seed")
-
-    def __init__(self) -> None:
-        self.prints: dict[str | None, bytes] = {}
-        self.size = 0
-        self.changed: list[Held] = []
-        self.against: list[str] = []
-        self.observed = NOTHING
-        self.used_seed = False
 
 
 class Reuse:
@@ -123,14 +45,14 @@ class Reuse:
     cache : Cache
     names : iterable of str
         The tasks that take part.
-    seed : int or None
+    surroundings : Surroundings
         The run's.
     """
 
-    def __init__(self, cache: Cache, names: Iterable[str], seed: int | None) -> None:
+    def __init__(self, cache: Cache, names: Iterable[str], surroundings: Surroundings) -> None:
         self._cache = cache
         self._store = cache.store
-        self._seed = seed
+        self._surroundings = surroundings
         self._kept: dict[str, Kept] = {}  # behind the results of this run
         self._holders: defaultdict[int, set[str]] = defaultdict(set)  # of each object by its id, as in `Held`
         self._handed_out: set[tuple[bytes, str]] = set()  # results without content, and who had them in this run
@@ -146,7 +68,6 @@ class Reuse:
         self._in_use.callback(close_watch)
         if self._store.disk is not None:
             self._in_use.enter_context(self._store.disk.in_use(names))
-        self._seed_used = Used("seed", "seed", fingerprint(seed), shown=repr(seed))
 
     @property
     def around(self) -> Reuse:
@@ -157,7 +78,7 @@ class Reuse:
         self, task: Task, binding: Binding, inputs: Mapping[str, Produced], *, force: Any = None
     ) -> Decision:
         """Say whether a kept result still holds; if none does, get ready to record the next."""
-        name, found = task.name, self._cache.look(task, binding, inputs, self._seed)
+        name, found = task.name, self._cache.look(task, binding, inputs, self._surroundings)
         kept = found.kept
         if kept is not None and not force:
             self._store.use(kept)
@@ -165,11 +86,12 @@ class Reuse:
             return Decision(found.reasons, self._cache.produced(kept), kept.entry.outputs, kept.entry.seconds)
         last_used = self._cache.last_used.get(name)
         if last_used is None:
-            latest = self._store.latest(name)
+            latest = self._store.latest(task.stored_as)
             last_used = latest.trace if latest is not None else ()
         self._kept.pop(name, None)
+        pending = Pending(found.key, found.digest, last_used, task.stored_as, is_lasting=task.options.keep)
         reasons = found.reasons if not force else (Reason("forced") if force is True else force,)
-        return Decision(reasons, key=Pending(found.key, found.digest, last_used, is_lasting=task.options.keep))
+        return Decision(reasons, key=pending)
 
     def missing(self, produced: Produced, variable: str | None, reader: str) -> Reason | None:
         """Return why a value has to be made again for a task that reads it, or None."""
@@ -194,7 +116,7 @@ class Reuse:
                 value = made[name].get(variable)
                 if type(value) not in NO_PATHS:  # a number stays as it is
                     holders = self._holders[id(value)]
-                    key.held.append(Held(argument, name, value, made[name].print_of(variable), holders))
+                    key.held = (*key.held, Held(argument, name, value, made[name].print_of(variable), holders))
 
     def before(self, call: Call) -> None:
         """Begin to look at what a call uses.
@@ -217,7 +139,8 @@ class Reuse:
         if call.binding is not None and call.binding.free:
             values += [held.value for held in pending.held if held.argument in call.binding.free]
         given = [path for value in values if type(value) not in NO_PATHS for path in paths_in(value)]
-        named = list(dict.fromkeys((*pending.key.paths, *given)))
+        paths = pending.key.paths
+        named = list(dict.fromkeys((*paths, *given))) if paths or given else ()
         pending.recorder = Recorder(literals=named, inputs=call.task.options.inputs, before=pending.trace)
         pending.recorder.begin()
 
@@ -227,6 +150,7 @@ class Reuse:
         seen = outcome.kept = Seen()
         if pending.recorder is not None:
             seen.observed = pending.recorder.end()
+            pending.recorder = None
         seen.changed = [held for held in pending.held if not is_as_it_was(held.value, held.print)]
         self._is_any_changed |= bool(seen.changed)
         self._inside.discard(call.task.name)
@@ -239,15 +163,16 @@ class Reuse:
             seen.prints[name], size = (known, 0) if known else print_of(value)
             seen.size += size
         outcome.prints = seen.prints
-        seen.against = [
-            *(f"it used context.{name}, which differs in each run" for name in call.context.volatile),
-            *seen.observed.against,
-            *_changed_reads(call, pending),
-            *_changed_arguments(call, pending),
-        ]
-        seen.used_seed = call.context.used_seed
-        if call.context.next_tasks:
-            seen.against.append("it asked for other tasks")
+        seen.against = [*seen.observed.against]
+        if not _reads_the_same(call, pending):
+            seen.against += _changed_reads(call, pending)
+        if pending.key.given:
+            seen.against += _changed_arguments(call, pending)
+        if call.context.noted or call.context.volatile:
+            for what in noted(call.context):
+                (seen.noted if isinstance(what, Used) else seen.against).append(what)  # type: ignore[arg-type]
+        if outcome.commands:
+            seen.prints[COMMANDS] = print_of(outcome.commands)[0]
 
     def record(self, outcome: Outcome, key: Any, made: Mapping[str, Produced]) -> Recorded:
         """Keep what a task made, unless something speaks against it."""
@@ -289,6 +214,14 @@ class Reuse:
             held.holders.discard(outcome.name)
         return changes, again
 
+    def prints_of(self, value: Any) -> Mapping[str | None, bytes]:
+        """Return the fingerprints of a result that the run itself made."""
+        return {None: print_of(value)[0]}
+
+    def joined(self, parts: Sequence[Produced]) -> Mapping[str | None, bytes]:
+        """Return the fingerprints of the list of some results."""
+        return {None: joined([part.prints[None] for part in parts])}
+
     def close(self) -> list[str]:
         """End it; return what should be said of the store."""
         self._in_use.close()
@@ -308,10 +241,10 @@ class Reuse:
     def _keep(self, outcome: Outcome, pending: Pending, seen: Seen, produced: Produced) -> list[str]:
         assert pending.digest is not None
         entry = Entry(
-            outcome.name,
+            pending.stored_as,
             pending.digest,
             pending.key.parts,
-            (*seen.observed.used, *([self._seed_used] if seen.used_seed else ())),
+            (*seen.observed.used, *seen.noted),
             seen.prints,
             outcome.outputs,
             outcome.ended - outcome.started,
@@ -319,9 +252,7 @@ class Reuse:
             seen.observed.marks,
             sources=Sources(pending.key.codes),
         )
-        values: dict[str | None, Any] = {None: outcome.value}
-        values.update(outcome.variables)
-        kept = self._kept[outcome.name] = Kept(entry, values, seen.size, self._cache.now())
+        kept = self._kept[outcome.name] = Kept(entry, produced.at_hand, seen.size, self._cache.now())
         self._cache.not_kept.pop(outcome.name, None)
         if not pending.is_lasting:
             self._passing.append((kept, produced))
@@ -383,6 +314,13 @@ def _lost(name: str) -> Any:
     return load
 
 
+def _reads_the_same(call: Call, pending: Pending) -> bool:
+    """Whether it is quickly seen that all that a task's code reads is as it was."""
+    assert call.binding is not None
+    walk = last_walk(call.task.fn, call.binding.free)
+    return walk is not None and walk.reads is pending.key.reads and walk.holds()
+
+
 def _changed_reads(call: Call, pending: Pending) -> Iterator[str]:
     assert call.binding is not None
     reads = reads_of_task(call.task, call.binding)
@@ -396,5 +334,5 @@ def _changed_reads(call: Call, pending: Pending) -> Iterator[str]:
 
 def _changed_arguments(call: Call, pending: Pending) -> Iterator[str]:
     assert call.binding is not None
-    for name in pending.key.changed_arguments(call.binding) if pending.key.given else ():
+    for name in pending.key.changed_arguments(call.binding):
         yield f"its argument {name!r} was changed in place while it ran: work on a copy, {name}.copy()"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from typing import TYPE_CHECKING, Any
 
 from graflow_nb.core.errors import LostError, describe
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from graflow_nb.core.arguments import Binding
     from graflow_nb.core.call import Outcome, Produced
     from graflow_nb.core.plan import Plan
+    from graflow_nb.core.surroundings import Surroundings
     from graflow_nb.core.task import Task
     from graflow_nb.incremental.cache import Cache
     from graflow_nb.incremental.store.store import Kept
@@ -47,28 +49,32 @@ class Verification:
         """Return one for other tasks."""
         return Verification(self.cache, names)
 
-    def begin(self, names: Iterable[str], *, seed: int | None) -> _Verifying:
+    def is_of(self, name: str) -> bool:
+        """Whether a task is to be verified: by itself, or as a member of one that is."""
+        return name in self.names or name.startswith(tuple(f"{one}{mark}" for one in self.names for mark in "[/"))
+
+    def begin(self, names: Iterable[str], surroundings: Surroundings) -> _Verifying:
         """Get ready for a run."""
-        return _Verifying(self, names, seed)
+        return _Verifying(self, names, surroundings)
 
-    def preview(self, plan: Plan, names: Iterable[str], *, seed: int | None) -> dict[str, Sequence[Any]]:
+    def preview(self, plan: Plan, names: Iterable[str], surroundings: Surroundings) -> dict[str, Sequence[Any]]:
         """Do as the cache does."""
-        return {**self.cache.preview(plan, names, seed=seed)}
+        return {**self.cache.preview(plan, names, surroundings)}
 
-    def why(self, plan: Plan, name: str, *, seed: int | None) -> Sequence[Any]:
+    def why(self, plan: Plan, name: str, surroundings: Surroundings) -> Sequence[Any]:
         """Do as the cache does."""
-        return self.cache.why(plan, name, seed=seed)
+        return self.cache.why(plan, name, surroundings)
 
-    def accept(self, plan: Plan, name: str, *, seed: int | None) -> None:
+    def accept(self, plan: Plan, name: str, surroundings: Surroundings) -> None:
         """Do as the cache does."""
-        self.cache.accept(plan, name, seed=seed)
+        self.cache.accept(plan, name, surroundings)
 
 
 class _Verifying(Reuse):
     """The run."""
 
-    def __init__(self, verification: Verification, names: Iterable[str], seed: int | None) -> None:
-        super().__init__(verification.cache, names, seed)
+    def __init__(self, verification: Verification, names: Iterable[str], surroundings: Surroundings) -> None:
+        super().__init__(verification.cache, names, surroundings)
         self._verification = verification
         self._decided: dict[str, tuple[Decision, Kept]] = {}
         self._kept_before: dict[str, Produced] = {}  # what the kept results were made from
@@ -79,13 +85,14 @@ class _Verifying(Reuse):
         """Run what could be reused and is to be verified, or is lost; refuse to run anything else."""
         name = task.name
         if name not in self._decided:
-            decision = super().decide(task, binding, self._kept_before, force=None)
+            before = ChainMap(self._kept_before, dict(inputs))  # composites are gathered of what is kept
+            decision = super().decide(task, binding, before, force=None)
             if decision.produced is None:
                 raise LostError(name, "it is out of date: verify it after a run")
             self._decided[name] = decision, self._kept[name]
             self._kept_before[name] = decision.produced
         decision, kept = self._decided[name]
-        if force or name in self._verification.names:
+        if force or self._verification.is_of(name):
             decision = super().decide(task, binding, inputs, force=force or Reason("forced"))
         self._kept[name] = kept
         return decision
@@ -93,7 +100,7 @@ class _Verifying(Reuse):
     def record(self, outcome: Outcome, key: Any, made: Mapping[str, Produced]) -> Recorded:
         """Compare what a task made with what is kept, and hand out what is kept, if it can be handed out."""
         changes, again = self.take_back(outcome, key, made)
-        if outcome.name not in self._verification.names:
+        if not self._verification.is_of(outcome.name):
             return Recorded(outcome.produced(), changes, again)
         kept = self._decided[outcome.name][1]
         found = [*changes, *self._differences(kept, outcome)]

@@ -13,17 +13,23 @@ if TYPE_CHECKING:
 
 
 class Item(NamedTuple):
-    """A task or a join that was written.
+    """A task, a join or a frame that was written.
 
     Attributes
     ----------
     graph : TaskGraph
-    what : str or Join
-        A task's name, or a join.
+    what : str, Join or Frame
+        A task's name, a join, or a frame.
     """
 
     graph: TaskGraph
-    what: str | Join
+    what: str | Join | Frame
+
+
+class Frame(NamedTuple):
+    """A group's frame, by its name."""
+
+    name: str
 
 
 class Ledger:
@@ -100,7 +106,7 @@ class Ledger:
     def leaving(self, graph: TaskGraph) -> list[Join]:
         """Return the joins that the running cell may be about to leave out."""
         items = list(self._by_cell.get(self._cell or "", {}))
-        joins = [what for there, what in items if there is graph and isinstance(what, tuple)]
+        joins = [w for there, w in items if there is graph and not isinstance(w, str | Frame)]
         return [join for join in joins if self.is_leaving(graph, join)]
 
     def forget(self, graph: TaskGraph, name: str) -> None:
@@ -126,6 +132,17 @@ class Ledger:
         """Take note of a join."""
         self._note(Item(graph, join))
 
+    def task_discarded(self, graph: TaskGraph, name: str) -> None:
+        """Take note that a task that was just written is not meant to be there, nor what was wired before it."""
+        gone = [i for i in self._written if i.graph is graph and (i.what == name or _leads_to(i.what, name))]
+        for item in gone:
+            del self._written[item]
+        self.forget(graph, name)
+
+    def frame_added(self, graph: TaskGraph, name: str) -> None:
+        """Take note of a frame."""
+        self._note(Item(graph, Frame(name)))
+
     def _note(self, item: Item) -> None:
         self._written[item] = None
         if self._cell is None:  # written by code that no cell runs: it belongs to nobody, and stays
@@ -135,7 +152,13 @@ class Ledger:
         if any(item in items for items in list(self._by_cell.values())):
             return
         graph, what = item
-        if isinstance(what, tuple):
+        if isinstance(what, Frame):
+            graph.unframe(what.name)
+        elif isinstance(what, tuple):
             graph.unwire(what)
         elif what in graph:
             self._removed(graph, graph.remove(what))
+
+
+def _leads_to(what: str | Join | Frame, name: str) -> bool:
+    return isinstance(what, tuple) and not isinstance(what, Frame) and what[0] == name

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from graflow_nb.core.errors import GraflowError
 from graflow_nb.core.events import Event, RunFinished, RunStarted
+from graflow_nb.notebook.idle import Idle
 from graflow_nb.notebook.sink import SINK
 
 if TYPE_CHECKING:
@@ -42,6 +44,12 @@ def is_live(shell: InteractiveShell) -> bool:
     return has_cell or "JPY_SESSION_NAME" in os.environ or "google.colab" in sys.modules
 
 
+def _import_what_draws() -> None:
+    """Import what the first widget needs, while nobody waits: half of the time until it is seen."""
+    for name in ("notebook.widget", "notebook.board", "notebook.steering", "views.svg"):
+        import_module(f"graflow_nb.{name}")
+
+
 class Live:
     """The live widgets of one notebook.
 
@@ -55,6 +63,7 @@ class Live:
         self._boards: dict[WorkflowContext, tuple[Board, Steering]] = {}
         self._of_cell: dict[str, list[FlowWidget]] = {}
         self._auto: set[WorkflowContext] = set()
+        self._idle = Idle(self._look)
 
     def __call__(self, event: Event) -> None:
         """Listen to runs; what happens in between is looked up, not told."""
@@ -91,6 +100,7 @@ class Live:
 
     def begin(self, cell: str) -> None:
         """Close the widgets that a cell made when it last ran: its outputs are about to be replaced."""
+        self._idle.cancel()
         for widget in self._of_cell.pop(cell, ()):
             for flow, (board, _) in list(self._boards.items()):
                 board.remove(widget)
@@ -99,7 +109,12 @@ class Live:
                     del self._boards[flow]
 
     def cell_ended(self) -> None:
-        """Look again at what is out of date: the cell may have changed anything."""
+        """Look again at what is out of date, as soon as no cell follows: this one may have changed anything."""
+        self._idle.ask()
+
+    def _look(self) -> None:
+        if is_live(self._session.shell):
+            _import_what_draws()
         for flow, (board, steering) in list(self._boards.items()):
             if self._session.run_of(flow) is None:
                 with suppress(GraflowError):  # a graph that is half written: the picture stays as it was
@@ -122,6 +137,7 @@ class Live:
 
     def close(self) -> None:
         """Close everything."""
+        self._idle.cancel()
         for board, _ in self._boards.values():
             board.close()
         self._boards.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,22 @@ import ipywidgets
 import traitlets
 
 from graflow_nb.views.live import statuses_data
+from graflow_nb.views.packed import packed
 
 STATIC = Path(__file__).parent / "static"
 _SYNC = {"sync": True}
+_COMMENT = re.compile(r"^[ \t]*(?:/\*.*?\*/|//[^\n]*)\n", re.MULTILINE | re.DOTALL)
+_INDENT = re.compile(r"^\s+", re.MULTILINE)
+
+
+def shipped(name: str) -> str:
+    """Return a file of code without its comments and indentation: it is saved with each widget's state.
+
+    Whole lines only, and no string there goes over several lines.
+    """
+    text = (STATIC / name).read_text("utf-8")
+    text = _COMMENT.sub("", text)
+    return _INDENT.sub("", text)
 
 
 class FlowWidget(anywidget.AnyWidget):
@@ -34,10 +48,10 @@ class FlowWidget(anywidget.AnyWidget):
         That of the static picture beside it.
     """
 
-    _esm = STATIC / "widget.js"
-    _css = STATIC / "widget.css"
+    _esm = shipped("widget.js")
+    _css = shipped("widget.css")
 
-    graph = traitlets.Dict().tag(**_SYNC)
+    graph = traitlets.Dict().tag(**_SYNC, to_json=lambda graph, _: packed(graph))
     states = traitlets.Bytes(b"").tag(**_SYNC)
     statuses: traitlets.List[Any] = traitlets.List().tag(**_SYNC)
     times = traitlets.Bytes(b"").tag(**_SYNC)

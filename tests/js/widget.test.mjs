@@ -118,6 +118,41 @@ test("a graph may leave out what is as usual", () => {
   assert.deepEqual(widget.completed(undefined).nodes, []);
 });
 
+test("a graph comes as one text", () => {
+  const text = JSON.stringify({
+    flow: "f",
+    direction: "TB",
+    names: ["a", "b", "c"],
+    at: [0, 5, 9, 5, 18, 5],
+    ends: [0, 1, 1, 2],
+    labels: { 1: "bee" },
+    params: [2],
+    kinds: { 0: "dynamic" },
+    bends: { 1: [1, 2, 3, 4] },
+  });
+  assert.deepEqual(widget.unpacked(text), {
+    flow: "f",
+    direction: "TB",
+    nodes: [
+      { name: "a", x: 0, y: 5 },
+      { name: "b", x: 9, y: 5, label: "bee" },
+      { name: "c", x: 18, y: 5, kind: "param" },
+    ],
+    edges: [
+      { a: 0, b: 1, kind: "dynamic" },
+      {
+        a: 1,
+        b: 2,
+        points: [
+          [1, 2],
+          [3, 4],
+        ],
+      },
+    ],
+  });
+  assert.deepEqual(widget.unpacked(""), {});
+});
+
 test("neighbours know both sides, and an edge to nowhere is left out", () => {
   assert.deepEqual(NEAR.after, [[1, 2], [3], [3], []]);
   assert.deepEqual(NEAR.before, [[], [0], [0], [1, 2]]);
@@ -160,10 +195,10 @@ test("a search takes every word, a filter every chosen status, and nothing chose
   assert.deepEqual([...find("<img")], []);
 });
 
-test("the tally counts nodes, in the order of the table, whatever their marks", () => {
+test("the tally counts tasks, in the order of the table, whatever their marks", () => {
   const nodes = [...NODES, { ...box(0, 0), kind: "param" }];
   assert.deepEqual(widget.tally(nodes, [5 | 16, 4 | 128, 4, 0, 0]), [
-    [0, 2],
+    [0, 1],
     [4, 2],
     [5, 1],
   ]);

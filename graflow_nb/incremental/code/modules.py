@@ -25,12 +25,14 @@ class _Loaded(NamedTuple):
     """What is known of a module as it was loaded."""
 
     spec: object  # each load has its own
+    file: str
     stat: tuple[int, int]
     digest: bytes  # of its source; empty: it had changed before it was seen first
     text: str
 
 
 _loaded: dict[str, _Loaded] = {}
+_plain_stat = os.stat  # while tasks run, `os.stat` itself tells whoever listens
 
 
 def full_name(imported: Import, namespace: Mapping[str, Any]) -> str | None:
@@ -106,10 +108,15 @@ def outdated_modules(names: Iterable[str]) -> list[tuple[str, str]]:
     found = []
     for name in names:
         module = sys.modules.get(name)
-        if module is not None and (file := _file_of(module)):
+        if module is None:
+            continue
+        known = _loaded.get(name)
+        if known is not None and known.spec is _spec_of(module) and known.file == getattr(module, "__file__", ""):
+            file: str | None = known.file
+        elif file := _file_of(module):
             note(module)
-            if _has_changed(name, file):
-                found.append((name, file))
+        if file and _has_changed(name, file):
+            found.append((name, file))
     return found
 
 
@@ -121,12 +128,14 @@ class Looks:
 
     def outdated(self, names: Iterable[str], ended: float) -> list[tuple[str, str]]:
         """Return what `outdated_modules` does, for a call that ended at this time of `time.perf_counter`."""
-        due = [name for name in names if self._as_loaded.get(name, 0.0) < ended]
-        now = time.perf_counter()
-        found = outdated_modules(due)
-        self._as_loaded.update(dict.fromkeys(due, now))
-        for name, _ in found:
-            del self._as_loaded[name]
+        found = []
+        for name in names:
+            if self._as_loaded.get(name, 0.0) < ended:
+                now = time.perf_counter()
+                if changed := outdated_modules((name,)):
+                    found += changed
+                else:
+                    self._as_loaded[name] = now
         return found
 
 
@@ -164,7 +173,7 @@ def _first_look(module: ModuleType, file: str) -> _Loaded:
     stat, source = _stat(file), _read(file)
     is_same = not _has_older_bytecode(module, stat) and _has_functions_of(module, file, source)
     digest = xxhash.xxh3_128_digest(source) if is_same else b""
-    return _Loaded(_spec_of(module), stat, digest, source.decode(errors="replace"))
+    return _Loaded(_spec_of(module), file, stat, digest, source.decode(errors="replace"))
 
 
 def _has_older_bytecode(module: ModuleType, stat: tuple[int, int]) -> bool:
@@ -206,7 +215,7 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
 
 def _stat(file: str) -> tuple[int, int]:
     try:
-        found = os.stat(file)  # noqa: PTH116 - a third of the time
+        found = _plain_stat(file)
     except OSError:
         return 0, 0
     return found.st_mtime_ns, found.st_size

@@ -22,6 +22,7 @@ __all__ = [
     "cell_reads",
     "function_parts",
     "function_reads",
+    "last_walk",
     "reads_of",
     "value_part",
     "value_reads",
@@ -107,9 +108,14 @@ def reads_of(fn: Any, left_out: Collection[str] = (), texts: Iterable[str] = ())
     return value_reads("code", "code", fn, texts)
 
 
+def last_walk(fn: Any, left_out: Iterable[str]) -> quick.Walked | None:
+    """Return the walk through a task's function that is remembered, if one is; whether it holds is not said."""
+    return quick.walked(fn, ("code", *left_out)) if type(fn) is FunctionType else None
+
+
 def walk_of(fn: Any, left_out: Collection[str], reads: Reads) -> quick.Walked | None:
     """Return the walk through a task's function that gave what it reads, if it is remembered."""
-    found = quick.walked(fn, ("code", *left_out)) if type(fn) is FunctionType else None
+    found = last_walk(fn, left_out)
     return found if found is not None and found.reads is reads else None
 
 

@@ -26,6 +26,8 @@ class Sources(Mapping[str, str]):
         Code objects, or sources.
     """
 
+    __slots__ = ("_codes",)
+
     def __init__(self, codes: Mapping[str, CodeType | str] = MappingProxyType({})) -> None:
         self._codes = codes
 

@@ -12,7 +12,6 @@ import math
 import threading
 import time
 from functools import partial
-from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graflow_nb.incremental.store.folder import FORMAT
@@ -99,12 +98,9 @@ class DiskStore:
         """
         ahead = self._read_ahead(name)
         if ahead is None and name in self._ahead:
-            return iter(())
-        others = self._find(name, key, ahead)
-        return others if ahead is None or ahead.key != key else chain((ahead,), others)
-
-    def _find(self, name: str, key: bytes, ahead: Stored | None) -> Iterator[Stored]:
-        """Go through the same, but for what was read ahead."""
+            return
+        if ahead is not None and ahead.key == key:
+            yield ahead
         rows: list[Row] = self._disk.ask(lambda index: index.rows(name, key), list)
         for row in rows:
             known = ahead is not None and ahead.row.id == row.id

@@ -21,10 +21,13 @@ if TYPE_CHECKING:
 
 _TRACES = 16
 """How many entries of one task and key are kept."""
+_USES = 20
+"""How many uses of many entries are noted, before they are noted with the entries."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (
     id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT, key BLOB, trace BLOB, used REAL, size INTEGER, token BLOB,
     head BLOB, data BLOB, signature BLOB);
+CREATE TABLE IF NOT EXISTS uses (time REAL, ids TEXT);
 CREATE INDEX IF NOT EXISTS by_name ON entries (name, key);
 CREATE INDEX IF NOT EXISTS by_name_used ON entries (name, used);
 """
@@ -77,11 +80,10 @@ def _select(rest: str) -> str:
 
 _OF_KEY = _select("WHERE name = ? AND key = ? ORDER BY used DESC, id DESC")
 _OF_NAME = _select("WHERE name = ? ORDER BY used DESC, id DESC LIMIT 1 OFFSET ?")
-_NEWEST_IDS = (
-    "SELECT (SELECT id FROM entries WHERE name = wanted.value ORDER BY used DESC, id DESC LIMIT 1)"
-    " FROM json_each(?) AS wanted"
+_NEWEST = (
+    f"SELECT {', '.join(f'entries.{field}' for field in Row._fields)} FROM json_each(?) AS wanted JOIN entries"  # noqa: S608
+    " ON entries.id = (SELECT id FROM entries WHERE name = wanted.value ORDER BY used DESC, id DESC LIMIT 1)"
 )
-_BY_IDS = _select("WHERE id IN (SELECT value FROM json_each(?))")
 _INSERT = f"INSERT INTO entries ({_ROW}, used) VALUES ({', '.join('?' * len(Row._fields))}, ?)"  # noqa: S608
 
 
@@ -126,12 +128,17 @@ class Index:
         return next(iter(self._read(_OF_NAME, (name, skip))), None)
 
     def use_latest(self, names: Iterable[str]) -> list[Row]:
-        """Return each task's row that was made or used last, and note that they are used now."""
+        """Return each task's row that was made or used last, and note that they are used now.
+
+        They stay the last of their tasks. So it is enough to note it for all at once, until some are evicted.
+        """
         wanted = json.dumps(list(names))
         with self._writing() as db:
-            ids = [found for (found,) in db.execute(_NEWEST_IDS, (wanted,)) if found is not None]
-            _touch(db, ids)
-            return list(map(_row, db.execute(_BY_IDS, (json.dumps(ids),))))
+            rows = list(map(_row, db.execute(_NEWEST, (wanted,))))
+            db.execute("INSERT INTO uses VALUES (?, ?)", (time.time(), json.dumps([row[0] for row in rows])))
+            if db.execute("SELECT count(*) FROM uses").fetchone()[0] > _USES:
+                _settle(db)
+        return rows
 
     def put(self, row: Row, publish: Callable[[], object]) -> list[bytes]:
         """Add a row, in place of one with the same key and trace; return the tokens of those that went.
@@ -165,6 +172,7 @@ class Index:
     def evict(self, limit: int, before: float) -> list[bytes]:
         """Remove rows last used before a time, the least recently used first, until `limit` bytes hold."""
         with self._writing() as db:
+            _settle(db)
             excess = self._total(db) - limit
             gone: list[tuple[int, Any]] = []
             query = "SELECT id, token, size FROM entries WHERE used < ? ORDER BY used, id"
@@ -309,6 +317,13 @@ def _check(db: sqlite3.Connection) -> None:
 def _touch(db: sqlite3.Connection, ids: Sequence[int]) -> None:
     chosen = json.dumps(list(ids))
     db.execute("UPDATE entries SET used = ? WHERE id IN (SELECT value FROM json_each(?))", (time.time(), chosen))
+
+
+def _settle(db: sqlite3.Connection) -> None:
+    """Note the uses of many entries with each of them."""
+    last = db.execute("SELECT max(time), value FROM uses, json_each(ids) GROUP BY value").fetchall()
+    db.executemany("UPDATE entries SET used = max(used, ?) WHERE id = ?", last)
+    db.execute("DELETE FROM uses")
 
 
 def _tokens(found: Iterable[Any]) -> list[bytes]:

@@ -27,13 +27,13 @@ class Stored(Entry):
     store : object or None
         Where it came from. None in a changed copy: that is not what is in the store.
     row : Row
-    place : tuple
-        Its layout, token and digest, as they are encoded.
+    whole : tuple
+        What is encoded: the entry, its layout, token and digest.
     """
 
     store: object | None = None
     row: Row
-    place: tuple[Any, Any, Any]
+    whole: tuple[Any, Any, Any, Any]
 
     def __reduce__(self) -> tuple[type[Entry], tuple[Any, ...]]:
         return Entry, (*self[:2], tuple(self.parts), *self[3:])  # another process has no use for the rest
@@ -47,18 +47,18 @@ class Stored(Entry):
     @property
     def layout(self) -> Layout:
         """Where in their bytes the values are."""
-        return _new(Layout, self.place[0])
+        return _new(Layout, self.whole[1])
 
     @property
     def token(self) -> bytes | None:
         """Names the file with the values, if there is one."""
-        token: bytes | None = self.place[1]
+        token: bytes | None = self.whole[2]
         return token
 
     @property
     def digest(self) -> bytes:
         """Of the file."""
-        digest: bytes = self.place[2]
+        digest: bytes = self.whole[3]
         return digest
 
 
@@ -72,9 +72,10 @@ def encoded(entry: Entry, layout: Layout, token: bytes | None, digest: bytes) ->
 
 def decoded(row: Row, name: str, store: object) -> Stored:
     """Return the entry of a task in a row, of which the signature holds."""
-    (parts, trace, *fields), *place = pickle.loads(row.head)  # noqa: S301 - signed, checked
-    kept = _new(Stored, (name, row.key, _Parts(parts), tuple(map(_used, trace)), *fields))
-    kept.store, kept.row, kept.place = store, row, place
+    whole = pickle.loads(row.head)  # noqa: S301 - signed, checked
+    parts, trace, *fields = whole[0]
+    kept = _new(Stored, (name, row.key, _Parts(parts), tuple(map(_used, trace)) if trace else (), *fields))
+    kept.store, kept.row, kept.whole = store, row, whole
     return kept
 
 

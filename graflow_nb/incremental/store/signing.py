@@ -48,7 +48,7 @@ class Signer:
     def sign(self, *pieces: bytes) -> bytes:
         """Return the signature of some bytes, of which the limits between the pieces count too."""
         keyed = self._keyed.copy()
-        keyed.update(b"".join((_lengths(len(pieces))(*map(len, pieces)), *pieces)))
+        keyed.update(_lengths(len(pieces))(*map(len, pieces)) + b"".join(pieces))
         return keyed.digest()
 
     def holds(self, signature: Any, *pieces: Any) -> bool:

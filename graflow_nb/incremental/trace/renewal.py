@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from graflow_nb.incremental.fingerprint import fingerprint
 from graflow_nb.incremental.trace.environment import used_variable
 from graflow_nb.incremental.trace.folders import files_digest, matches_digest, names_digest, tree_digest
+from graflow_nb.incremental.trace.noted import NOTED, as_now
 from graflow_nb.incremental.trace.seen import used_file
 from graflow_nb.incremental.trace.status import existence_digest, status_digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from graflow_nb.core.surroundings import Surroundings
+    from graflow_nb.core.task import Task
     from graflow_nb.incremental.entry import Used
 
 _WHOLE: dict[str, Callable[[str], Used]] = {"file": used_file, "environment": used_variable}
@@ -26,10 +28,10 @@ _DIGESTS: dict[str, Callable[[str], bytes | None]] = {
 }
 
 
-def renewed(used: Used, seed: int | None) -> Used:
-    """Return something that a run used, as it is now."""
-    if used.kind == "seed":
-        return used._replace(digest=fingerprint(seed), shown=repr(seed))
+def renewed(used: Used, task: Task, surroundings: Surroundings) -> Used:
+    """Return something that a task used, as it is now."""
+    if used.kind in NOTED:
+        return as_now(used, task, surroundings)
     if whole := _WHOLE.get(used.kind):
         return whole(used.name)
     if digest := _DIGESTS.get(used.kind):

@@ -88,6 +88,20 @@ function fitting(characters, room) {
   return characters.slice(0, end).join("");
 }
 
+/** Read a graph that came as one short text: Python's `packed` is the other half. */
+export function unpacked(text) {
+  if (!text) return {};
+  const { names, at, ends, labels = {}, params = [], kinds = {}, bends = {}, ...rest } = JSON.parse(text);
+  const nodes = names.map((name, i) => ({ name, x: at[2 * i], y: at[2 * i + 1] }));
+  for (const [i, label] of Object.entries(labels)) nodes[i].label = label;
+  for (const i of params) nodes[i].kind = "param";
+  const edges = Array.from({ length: ends.length / 2 }, (_, i) => ({ a: ends[2 * i], b: ends[2 * i + 1] }));
+  for (const [i, kind] of Object.entries(kinds)) edges[i].kind = kind;
+  for (const [i, flat] of Object.entries(bends))
+    edges[i].points = Array.from({ length: flat.length / 2 }, (_, k) => [flat[2 * k], flat[2 * k + 1]]);
+  return { ...rest, nodes, edges };
+}
+
 /** Fill in what a graph's data leave out: sizes that all nodes share, and edges that go straight from side to side. */
 export function completed(graph) {
   const whole = { flow: "", direction: "LR", width: 0, height: 0, nodes: [], edges: [], groups: [], ...graph };
@@ -169,10 +183,11 @@ export function matching(nodes, states, text, statuses) {
   return found;
 }
 
-/** Count the nodes of each status, as [status, count], in the order of the table. */
+/** Count the tasks of each status, parameters left out, as [status, count], in the order of the table. */
 export function tally(nodes, states) {
   const counts = new Map();
-  nodes.forEach((_, i) => {
+  nodes.forEach(({ kind }, i) => {
+    if (kind === "param") return;
     const status = (states[i] ?? STATUS) & STATUS;
     counts.set(status, (counts.get(status) ?? 0) + 1);
   });
@@ -768,8 +783,8 @@ class Graph {
     this.data = { nodes: [], edges: [], groups: [] };
     this.current = 0; // the one that Tab reaches
     this.level = FAR;
-    this.frames = draw("g", { class: "gf-frames" });
-    this.edges = draw("g", { class: "gf-edges" });
+    this.frames = draw("g");
+    this.edges = draw("g");
     this.nodes = draw("g", { class: "gf-nodes" });
     const marker = draw(
       "marker",
@@ -1415,7 +1430,7 @@ class Params {
     return {
       element: make(
         "div",
-        { class: `gf-control gf-is-${ranged ? "range" : kind}` },
+        { class: "gf-control" },
         make("label", { for: id, text: param.name, title: param.name }),
         input,
         value,
@@ -1835,7 +1850,7 @@ class Widget {
   }
 
   #graph() {
-    const data = completed(this.model.get("graph"));
+    const data = completed(unpacked(this.model.get("graph")));
     const turned = data.direction !== this.graph.data.direction || data.flow !== this.graph.data.flow;
     this.graph.load(data);
     this.name.textContent = data.flow ?? "";
