@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from graflow_nb.core.channel import Channel
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from graflow_nb.core.call import Produced
     from graflow_nb.core.run import TaskRecord
@@ -47,11 +47,13 @@ class Surroundings:
         Set when the run is cancelled.
     started : float
         `time.perf_counter`, seconds.
+    content_of : callable or None
+        Returns what tells a value's content, if results are kept.
     local : dict
         What tasks keep for themselves from one call to the next, by task.
     """
 
-    __slots__ = ("cancelled", "channel", "local", "made", "records", "run_id", "seed", "started")
+    __slots__ = ("cancelled", "channel", "content_of", "local", "made", "records", "run_id", "seed", "started")
 
     def __init__(
         self,
@@ -69,6 +71,7 @@ class Surroundings:
         self.records = records
         self.cancelled = threading.Event()
         self.started = time.perf_counter()
+        self.content_of: Callable[[Any], Any] | None = None
         self.local: dict[str, dict[str, Any]] = {}
 
     def look(self, kind: str, name: str) -> Any:

@@ -20,7 +20,15 @@ from graflow_nb.incremental.entry import Entry, Used
 from graflow_nb.incremental.explain import Reason, grouped
 from graflow_nb.incremental.key import reads_of_task
 from graflow_nb.incremental.pending import Held, Pending, Seen
-from graflow_nb.incremental.prints import is_as_it_was, is_identity, is_intact, joined, no_content, print_of
+from graflow_nb.incremental.prints import (
+    content_of,
+    is_as_it_was,
+    is_identity,
+    is_intact,
+    joined,
+    no_content,
+    print_of,
+)
 from graflow_nb.incremental.store.store import Kept
 from graflow_nb.incremental.trace.noted import noted
 from graflow_nb.incremental.trace.recorder import Recorder
@@ -54,6 +62,7 @@ class Reuse:
         self._cache = cache
         self._store = cache.store
         self._surroundings = surroundings
+        surroundings.content_of = content_of
         self._kept: dict[str, Kept] = {}  # behind the results of this run
         self._holders: defaultdict[int, set[str]] = defaultdict(set)  # of each object by its id, as in `Held`
         self._handed_out: set[tuple[bytes, str]] = set()  # results without content, and who had them in this run
