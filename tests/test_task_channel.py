@@ -245,6 +245,15 @@ class TestInPlace:
         mine.close()
         assert not mine.volatile
 
+    def test_what_cannot_be_looked_at_is_no_trace(self):
+        def look(_):
+            raise RuntimeError("it changes all the time")
+
+        mine = TaskChannel(Channel({"rows": [1]}), look=look)
+        assert mine.get("rows") == [1]
+        mine.close()
+        assert len(mine.volatile) == 1
+
     def test_without_a_look_nothing_is_said(self):
         mine = TaskChannel(Channel({"rows": [1]}))
         mine.get("rows").append(2)

@@ -119,8 +119,7 @@ class TaskChannel:
     def close(self) -> None:
         """Say that the task is over; what it changed in place is not what others wrote any more."""
         for key, content in self._contents.items():
-            assert self._look is not None
-            if self._look(self.reads[key][1]) != content:
+            if self._content(self.reads[key][1]) != content:
                 self.volatile[f"channel.get({key!r}) (changed in place: set() a copy)"] = None
 
     def _do(self, command: Command) -> Change:
@@ -183,7 +182,15 @@ class TaskChannel:
         elif kind != seen[0] or before is not seen[1]:
             self._changed(key)
         if self._look is not None and key not in self._contents and type(value) not in _STAYS:
-            self._contents[key] = self._look(value)
+            self._contents[key] = self._content(value)
+
+    def _content(self, value: Any) -> Any:
+        """Return what tells a value's content; something new if it cannot be looked at."""
+        assert self._look is not None
+        try:
+            return self._look(value)
+        except Exception:  # whatever a value's own methods raise, or another thread changes it right now
+            return object()
 
     def _changed(self, key: str) -> None:
         """Say that a key is not what it was at the first read, or what the task itself wrote."""

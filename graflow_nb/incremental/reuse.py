@@ -161,6 +161,7 @@ class Reuse:
         if pending.recorder is not None:
             seen.observed = pending.recorder.end()
             pending.recorder = None
+        pending.held = (*pending.held, *self._asked_for(call))
         seen.changed = [held for held in pending.held if not is_as_it_was(held.value, held.print)]
         self._is_any_changed |= bool(seen.changed)
         self._inside.discard(call.task.name)
@@ -272,6 +273,16 @@ class Reuse:
         """Say which modules are no longer as they were loaded."""
         for name, file in self._looks.outdated(modules, outcome.ended) if modules else ():
             yield f"{file} was edited, and module {name!r} is as it was before: reload it, as %autoreload does"
+
+    def _asked_for(self, call: Call) -> Iterator[Held]:
+        """Return the results that a call was handed because it asked for them (`TaskContext.get_result`)."""
+        for kind, name in call.context.noted:
+            there = self._surroundings.made.get(name) if kind == "result" else None
+            value = there.at_hand.get(None) if there is not None else None
+            if there is not None and type(value) not in NO_PATHS and None in there.prints:
+                holders = self._holders[id(value)]
+                holders.add(call.task.name)
+                yield Held(name, name, value, there.prints[None], holders)
 
     def _changes(self, name: str, seen: Seen) -> Iterator[str]:
         """Say which inputs a task changed in place; whoever comes after gets them as they were made."""
