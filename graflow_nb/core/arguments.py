@@ -247,7 +247,8 @@ class Resolver:
             return lost
         parameters = task.parameters
         if not parameters:
-            return Binding(free=taken)
+            befores = [self._names.tasks[before] for before in self._graph.predecessors(at)]
+            return task.own_binding(befores) or Binding(free=taken)
         sources: dict[str, Source] = {}
         left = []
         for index, parameter in enumerate(parameters):

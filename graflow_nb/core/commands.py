@@ -29,6 +29,12 @@ class Again(NamedTuple):
     data: Any
 
 
+class Skip(NamedTuple):
+    """Show this task as skipped; what is wired after it runs all the same."""
+
+    note: str
+
+
 class End(NamedTuple):
     """Start nothing more; `is_failure`: and end the run as cancelled."""
 
@@ -36,4 +42,4 @@ class End(NamedTuple):
     is_failure: bool = False
 
 
-Command: TypeAlias = Next | Again | End | Write
+Command: TypeAlias = Next | Again | Skip | End | Write

@@ -139,6 +139,8 @@ class Composing(RunState):
 
     def _is_tolerated(self, name: str) -> bool:
         """Whether a group decides what a task's failure means, and it is no strict one."""
+        if name in self._asked_by:  # who asked for it does
+            return True
         seen = name
         while (by := self._guarded.get(seen)) is not None:
             task = self.run.records[by].task

@@ -6,7 +6,7 @@ import time
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from graflow_nb.core.commands import Again, Command, End, Next
+from graflow_nb.core.commands import Again, Command, End, Next, Skip
 from graflow_nb.core.compose import as_composable
 from graflow_nb.core.errors import CycleLimitError, NoContextError, TaskDefinitionError
 from graflow_nb.core.scope import running
@@ -17,8 +17,10 @@ from graflow_nb.core.task_channel import TaskChannel
 if TYPE_CHECKING:
     from numpy.random import Generator
 
+    from graflow_nb.core.arguments import Binding
     from graflow_nb.core.channel import Channel
     from graflow_nb.core.compose import Operand
+    from graflow_nb.core.run import TaskRecord
     from graflow_nb.core.surroundings import Surroundings
     from graflow_nb.core.typed_channel import TypedChannel
 
@@ -272,6 +274,31 @@ class TaskContext:
             )
         self.commands = [command for command in self.commands if not isinstance(command, Again)]
         self.commands.append(Again(data))
+
+    def skip(self, note: str = "") -> None:
+        """Say that there was nothing to do: the task is shown as skipped, and what is wired after it runs."""
+        self.commands.append(Skip(str(note)))
+
+    async def ask(self, task: Task, binding: Binding, **options: Any) -> TaskRecord:
+        """Let another task run, as a node of this run, and await its end; for tasks that are coroutines.
+
+        Parameters
+        ----------
+        task : Task
+            Made for it (`Task.apart`), with a name that is free in this run, or that of one asked for before.
+        binding : Binding
+            Its arguments.
+        **options
+            `after`, `skip` and `force`, as in `graflow_nb.core.asking.Ask`.
+
+        Returns
+        -------
+        TaskRecord
+            What became of it; what a failure means is for this task to say.
+        """
+        from graflow_nb.core.asking import ask
+
+        return await ask(self._surroundings, self.task_name, task, binding, **options)
 
     def terminate_workflow(self, message: str = "") -> None:
         """End the run well: what runs now finishes, nothing new starts."""

@@ -197,7 +197,10 @@ class Inquiry:
         if current:
             verification = cache.verification(current)
             run = self.trial(plan, needed_for(plan, self.name, current), verification)
-            found |= {name: verification.found.get(name, (run.records[name].note,)) for name in current}
+            for name in current:
+                members = run.members.get(name, ())
+                inside = [f"{m}: {said}" for m in members for said in verification.found.get(m, ())]
+                found[name] = inside if members else verification.found.get(name, (run.records[name].note,))
         return found
 
     def impact(self, task: str | Task) -> dict[str, float | None]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from graflow_nb.core.arguments import Binding, Constant, FromChannel, Gathered, Missing, Upstream, upstreams
+from graflow_nb.core.asking import Asking
 from graflow_nb.core.call import Call
+from graflow_nb.core.commands import Skip
 from graflow_nb.core.composing import Composing
 from graflow_nb.core.conditions import Conditions
 from graflow_nb.core.context import TaskContext
@@ -13,6 +15,7 @@ from graflow_nb.core.errors import LostError, MissingArgumentError, TaskCancelle
 from graflow_nb.core.events import RunFinished, RunStarted, TaskFinished, TaskStarted
 from graflow_nb.core.growing import Growing
 from graflow_nb.core.iterators import torn
+from graflow_nb.core.rescuing import Rescuing
 from graflow_nb.core.settings import Recorded, Withdrawn
 from graflow_nb.core.status import Status
 from graflow_nb.core.stopping import Stopping
@@ -32,7 +35,7 @@ _READY, _RUNNING, _SUCCEEDED, _CACHED = Status.READY, Status.RUNNING, Status.SUC
 _UNSTARTED = frozenset({Status.WAITING, Status.READY, Status.RETRYING})
 
 
-class Runner(Stopping, Timing, Growing, Composing, Conditions):
+class Runner(Stopping, Timing, Growing, Composing, Conditions, Asking, Rescuing):
     """The state machine of one run: `start`, then `handle` each outcome while `is_active`, then `finish`."""
 
     def start(self) -> None:
@@ -50,6 +53,8 @@ class Runner(Stopping, Timing, Growing, Composing, Conditions):
                     place.came_back(outcome.ended - outcome.started)
                 continue
             del self._calls[outcome.name]
+            if self._settles:
+                self._leave(outcome.name)
             self._running.pop(outcome.name).came_back(outcome.ended - outcome.started)
             if self._limits is not None:
                 self._give_back(outcome.name)
@@ -247,7 +252,7 @@ class Runner(Stopping, Timing, Growing, Composing, Conditions):
     def _take(self, outcome: Outcome) -> None:
         name = outcome.name
         if name in self._asking:
-            self._answered(outcome)
+            self._rescued(outcome) if name in self._rescuers else self._answered(outcome)
             return
         record = self.run.records[name]
         if isinstance(outcome.error, Withdrawn):
@@ -280,13 +285,16 @@ class Runner(Stopping, Timing, Growing, Composing, Conditions):
             self._end(record, Status.CANCELLED, "cancelled while it ran")
         elif isinstance(outcome.error, TaskCancelled) and outcome.name in self._stopped_tasks:
             self._cancel_alone(record, "cancelled while it ran")
-        elif not self._tries_again(record, outcome.error):
+        elif not (self._tries_again(record, outcome.error) or self._is_rescued(record, outcome.error)):
             self._fail(record, outcome.error)
 
     def _settle(self, record: TaskRecord, produced: Produced, status: Status) -> None:
         """Do what a task asked for, and let it be done, unless it asked to be called again."""
         commands = produced.commands
         if not commands or not self._obey(record, produced, commands, status):
+            for command in commands:
+                if isinstance(command, Skip):
+                    status, record.note = Status.SKIPPED, command.note
             self._succeed(record, produced, status)
 
     def _may_repeat(self, record: TaskRecord, produced: Produced) -> bool:
@@ -334,6 +342,8 @@ class Runner(Stopping, Timing, Growing, Composing, Conditions):
         record.status, record.note = status, note
         if self._settings.listeners:
             self._tell(TaskFinished(self.run, record.task.name, status))
+        if self._settles or self._asks_later:
+            self._told(record.task.name)
 
     def _give_back(self, name: str) -> None:
         assert self._limits is not None

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from graflow_nb.core.arguments import Binding, Missing
+    from graflow_nb.core.asking import Ask
     from graflow_nb.core.backend import Backend
     from graflow_nb.core.call import Call, Produced
     from graflow_nb.core.composites import Expansion
@@ -81,6 +82,7 @@ class RunState:
         run.surroundings = self._around_it = Surroundings(
             run.id, seed=settings.seed, channel=channel, made=self._made, records=run.records
         )
+        self._around_it.is_captured = run.is_captured
         self._variables = contextvars.copy_context()
         self._reuse = (
             settings.cache.begin([r.task.stored_as for r in run.records.values()], self._around_it)
@@ -135,6 +137,13 @@ class RunState:
         if EVERY in amounts:
             self._needs = {name: {**self._needs.get(name, {}), EVERY: 1} for name in names}
         self._limits: Limits | None = Limits(amounts) if self._needs else None
+        self._asked_by: dict[str, str] = {}  # tasks that a running one asked for, and which one
+        self._settles: dict[str, Callable[[TaskRecord], None]] = {}  # who is to be told that they have ended
+        self._asks_later: dict[str, list[Ask]] = {}  # until the last call of the same name has ended
+        self._waits: dict[str, int] = {}  # for how many tasks a running one waits
+        self._own_parents: dict[str, list[str]] = {}  # of those that asked
+        self._rescues: dict[str, int] = {}  # how often the rescue of a task was asked
+        self._rescuers: set[str] = set()
         self._is_special = bool(composites or self._conditions)  # is there anything but tasks that simply run?
 
     @property
@@ -241,6 +250,21 @@ class RunState:
         raise NotImplementedError
 
     def _member_ended(self, member: str) -> None:
+        raise NotImplementedError
+
+    def _is_rescued(self, record: TaskRecord, error: BaseException) -> bool:
+        raise NotImplementedError
+
+    def _settle(self, record: TaskRecord, produced: Produced, status: Status) -> None:
+        raise NotImplementedError
+
+    def _give_back(self, name: str) -> None:
+        raise NotImplementedError
+
+    def _leave(self, by: str) -> None:
+        raise NotImplementedError
+
+    def _stop_asking(self, why: str) -> None:
         raise NotImplementedError
 
     def _drop(self, names: Iterable[str], why: str) -> None:

@@ -51,9 +51,16 @@ class Surroundings:
         Returns what tells a value's content, if results are kept.
     local : dict
         What tasks keep for themselves from one call to the next, by task.
+    post, cancel : callable
+        Take an `Ask`, and the name of a task that need not go on, to whoever drives the run.
+    is_captured : bool
+        Whether the tasks' outputs are kept apart.
     """
 
-    __slots__ = ("cancelled", "channel", "content_of", "local", "made", "records", "run_id", "seed", "started")
+    __slots__ = (
+        "cancel", "cancelled", "channel", "content_of", "is_captured", "local", "made", "post", "records",
+        "run_id", "seed", "started",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -73,6 +80,13 @@ class Surroundings:
         self.started = time.perf_counter()
         self.content_of: Callable[[Any], Any] | None = None
         self.local: dict[str, dict[str, Any]] = {}
+        self.is_captured = False
+        self.disconnect()
+
+    def disconnect(self) -> None:
+        """Let go of who drives the run: it is over."""
+        self.post: Callable[[Any], None] = _over
+        self.cancel: Callable[[str | None], None] = _over
 
     def look(self, kind: str, name: str) -> Any:
         """Return something that a task used of this, as it is now; `ABSENT` if it is not there.
@@ -93,3 +107,7 @@ class Surroundings:
         if kind == "channel list":
             return isinstance(self.channel.get(name, []), list)
         return self.channel.exists(name) if kind == "channel key" else self.channel.keys()
+
+
+def _over(_: Any) -> None:
+    """Do nothing: the run is over, or has not begun."""

@@ -74,13 +74,14 @@ class Timing(RunState):
         """Go on without a call that took too long and cannot be broken off; what it returns is ignored."""
         name = call.task.name
         if self._calls.get(name) is call:
+            self._leave(name)
             place = self._running.pop(name)
             del self._calls[name]
             self._given_up[call.number] = place
             self.run.stuck.append(name)
             record = self.run.records[name]
             error = _timeout(call.task)
-            if not self._tries_again(record, error):
+            if not (self._tries_again(record, error) or self._is_rescued(record, error)):
                 self._fail(record, error)
 
     def _name_timeout(self, outcome: Outcome, task: Task) -> None:

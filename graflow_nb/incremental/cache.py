@@ -166,6 +166,8 @@ class Cache:
         stale, made = self._preview(plan, {name}, {}, surroundings)
         if name in stale:
             return stale[name]
+        if plan.tasks[name].is_composite:
+            return REUSED if name in made else ()
         kept = self.look(plan.tasks[name], plan.bindings[name], made, surroundings).kept
         return reused(kept.entry) if kept is not None else ()
 
@@ -179,6 +181,8 @@ class Cache:
         StaleInputError
             If a plain cell made what it reads from an older result.
         """
+        if plan.tasks[name].is_composite:
+            raise NoResultError(f"{name!r} stands for other tasks, and has no result of its own to accept")
         stale, made = self._preview(plan, {name}, {}, surroundings)
         if waits := [before for before in plan.parents[name] if before not in made]:
             raise NoResultError(f"what {name!r} reads is out of date: run or accept {waits[0]!r} first")

@@ -27,6 +27,7 @@ PAD, TITLE = 10.0, 26.0
 """The room in a frame beside its cards, and above them, where its name stands."""
 _IN, _OUT = "\0in ", "\0out "
 """What ports are called: no task has such a name."""
+_DIRECT = 4  # points of an edge from one layer to the next
 
 
 def lay_out_framed(
@@ -177,6 +178,9 @@ def _joined(drawing: Drawing, units: _Units, blocks: Mapping[str, _Block], links
         tail = _part(drawing, blocks, link[0], a, is_tail=True)
         head = _part(drawing, blocks, link[1], b, is_tail=False)
         start, end = tail[-1][1] if tail else None, head[0][1] if head else None
+        if len(drawing.lanes[link]) == _DIRECT:  # a port beside a group may stand where the group's own port is
+            start = end if link[0].startswith(_IN) else start
+            end = start if link[1].startswith(_OUT) else end
         routes[a, b] = tuple(dict.fromkeys((*tail, *drawing.route(link, start, end), *head)))
     return _Block(Layout(boxes, routes, drawing.width, drawing.height, frames))
 
