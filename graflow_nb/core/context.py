@@ -178,7 +178,8 @@ class TaskContext:
         """
         if self._channel is None:
             with _making:  # a task may start threads, and what any of them reads counts
-                self._channel = self._channel or TaskChannel(self._surroundings.channel)
+                around = self._surroundings
+                self._channel = self._channel or TaskChannel(around.channel, look=around.content_of)
         return self._channel
 
     @property
@@ -323,6 +324,7 @@ class TaskContext:
         channel = self._channel
         if channel is None:
             return self.commands
+        channel.close()
         self.volatile |= channel.volatile
         for key, (kind, seen) in channel.reads.items():
             self.noted[_NOTED[kind], key] = ABSENT if kind == "absent" else seen

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from graflow_nb.core.events import TaskAdded
 from graflow_nb.core.limits import EVERY, Limits
 from graflow_nb.core.options import DEFAULTS
+from graflow_nb.core.param import given as copy_of
 from graflow_nb.core.place import Place
 from graflow_nb.core.run import TaskRecord
 from graflow_nb.core.scheduler import Scheduler
@@ -78,8 +79,9 @@ class RunState:
         run.is_captured = bool(settings.around)
         self._scheduler = Scheduler(parents, [name for name in names if plan.tasks[name].members])
         self._places = {word: Place(backend) for word, backend in places.items()}
+        channel = {key: copy_of(value) for key, value in settings.channel.items()}
         run.surroundings = self._around_it = Surroundings(
-            run.id, seed=settings.seed, channel=settings.channel, made=self._made, records=run.records
+            run.id, seed=settings.seed, channel=channel, made=self._made, records=run.records
         )
         self._around_it.is_captured = run.is_captured
         self._variables = contextvars.copy_context()
