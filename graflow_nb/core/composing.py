@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from graflow_nb.core.arguments import Missing
 from graflow_nb.core.call import Produced
 from graflow_nb.core.composites import Composite, unmade
-from graflow_nb.core.errors import GroupError
+from graflow_nb.core.errors import GroupError, MissingArgumentError
 from graflow_nb.core.events import TaskStarted
 from graflow_nb.core.limits import Limits
 from graflow_nb.core.policy import Failure, looks_at_values, stops_early, tolerates
@@ -18,6 +18,8 @@ from graflow_nb.core.status import Status
 if TYPE_CHECKING:
     from graflow_nb.core.composites import Expansion
     from graflow_nb.core.run import TaskRecord
+
+_UNSTARTED = frozenset({Status.WAITING, Status.READY, Status.RETRYING})
 
 
 class Composing(RunState):
@@ -29,7 +31,9 @@ class Composing(RunState):
         assert isinstance(task, Composite)
         if name not in self._expanded:
             binding = self._bindings[name]
-            assert not isinstance(binding, Missing)
+            if isinstance(binding, Missing):  # only if it was born in the run
+                self._fail(record, MissingArgumentError(binding.message))
+                return False
             try:
                 expansion = task.expand(binding, self._made)
             except Exception as error:
@@ -79,7 +83,8 @@ class Composing(RunState):
             done, total = self._ended.get(name, 0) + 1, len(expansion.born)
             self._ended[name] = done
             record.progress = done / total, f"{done:,}/{total:,}"
-        if stops_early(task.policy) and self._is_enough(task):
+        if stops_early(task.policy) and name not in self._resting and self._is_enough(task):
+            self._resting.add(name)
             self._let_rest(name, member)
 
     def _is_enough(self, task: Composite) -> bool:
@@ -102,11 +107,12 @@ class Composing(RunState):
 
     def _let_rest(self, name: str, first: str) -> None:
         """Stop what is left of a group: one success was enough."""
-        for other in [task for task, by in self._guarded.items() if by == name and task != first]:
+        others = [task for task, by in self._guarded.items() if by == name and task != first]
+        for other in others:
             if self.run.records[other].status is Status.RUNNING:
                 self.run.canceller(other)
-            elif not self.run.records[other].status.is_final:
-                self._cancel_waiting(other, f"{first!r} was first")
+        waiting = {other: None for other in others if self.run.records[other].status in _UNSTARTED}
+        self._cancel_waiting(waiting.keys(), f"{first!r} was first")
 
     def _gather(self, record: TaskRecord, task: Composite) -> None:
         name, expansion = task.name, self._expanded[task.name]

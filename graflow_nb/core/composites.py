@@ -167,7 +167,7 @@ class Map(Composite):
         self.max_parallel = max_parallel
         self.over = tuple(each)
         bound = {**template.options.bound, **each}
-        self.options = replace(template.options, bound=bound, retry=None, timeout=None, resources={})
+        self.options = replace(template.options, bound=bound, retry=None, timeout=None)
         self._each = replace(template.options, when=None)
         self._template = template.name
 
@@ -188,6 +188,7 @@ class Map(Composite):
             given = dict(zip(self.over, items, strict=True))
             name = f"{self.name}[{number}]"
             born[name] = Item.of(name, self.fn, self._each, stored_as), _with_items(binding, places, given)
+        self.policy.check([*born])
         return Expansion(tuple(born), born)
 
     def _items(self, name: str, source: Source, made: Mapping[str, Produced]) -> Sequence[Any]:
@@ -226,7 +227,7 @@ def map_task(
     template: Task, items: Any, each: Mapping[str, Any], *, name: str | None, max_parallel: int | None, policy: Any
 ) -> Map:
     """Make a map; as `Task.map`."""
-    if max_parallel is not None and (not isinstance(max_parallel, int) or max_parallel < 1):
+    if max_parallel is not None and (type(max_parallel) is not int or max_parallel < 1):
         raise TaskDefinitionError(
             f"{template.name}.map: max_parallel is a whole number, 1 or more, not {max_parallel!r}"
         )

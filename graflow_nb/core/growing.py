@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from graflow_nb.core.channel import Command as Write
 from graflow_nb.core.commands import Again, End, Next
 from graflow_nb.core.compose import Composable
-from graflow_nb.core.errors import CycleLimitError, UnknownTaskError, did_you_mean
+from graflow_nb.core.errors import CycleLimitError, TaskDefinitionError, UnknownTaskError, did_you_mean
 from graflow_nb.core.graph import TaskGraph
+from graflow_nb.core.limits import check_needs
 from graflow_nb.core.plan import Plan
 from graflow_nb.core.state import RunState
 from graflow_nb.core.status import Status
@@ -40,15 +41,17 @@ class Growing(RunState):
                 self._end_all(record, command)
             elif isinstance(command, Again):
                 again = command
+        name = record.task.name
+        asked = [*self._asked.pop(name, ()), *(command for command in commands if isinstance(command, Next))]
         if again is not None and not self._stopped:
+            self._asked[name] = asked
             self._iterate(record, produced, again.data)
             return True
-        asked = [command for command in commands if isinstance(command, Next)]
         if not asked or self._stopped:
             return False
         self._is_special = True
-        is_back, after = False, self._scheduler.waiting_children(record.task.name)
-        self._made[record.task.name] = produced
+        is_back, after = False, self._scheduler.waiting_children(name)
+        self._made[name] = produced
         for command in asked:
             try:
                 is_back |= self._follow(record, command, after)
@@ -103,13 +106,20 @@ class Growing(RunState):
             return self._jump(record, self._known(command.tasks, name), after)
         new = []
         for task in command.tasks.tasks:
-            if task.name not in self.run.records:
+            there = self.run.records.get(task.name)
+            if there is None:
                 new.append(task)
-            elif self.run.records[task.name].task is not task:
+            elif there.task is task and task.name not in self.run.born:
+                raise TaskDefinitionError(
+                    f"task {name!r} called next_task({command.tasks!r}), and {task.name!r} takes part in this run "
+                    f"already: a chain or group is of new tasks only. Jump to {task.name!r} by itself."
+                )
+            elif there.task is not task:
                 self.run.notes.append(
                     f"task {name!r} asked for a task {task.name!r}, and this run has one already: "
                     f"the new one was left out. Give it a name of its own."
                 )
+        check_needs(self.run.name, new, self._settings.resources)
         if new:
             self._bear(record, command, new, after)
         return False
@@ -195,8 +205,11 @@ class Growing(RunState):
             self._answers.discard(name)
             self._undecided.pop(name, None)
             self._expanded.pop(name, None)
+            self._resting.discard(name)
             self._data.pop(name, None)
+            self._asked.pop(name, None)
             self._cycles.pop(name, None)
+            self._around_it.rounds[name] = self._around_it.rounds.get(name, 1) + 1
         self._cycles[target] = cycle
 
     def _descendants(self, name: str) -> set[str]:

@@ -58,6 +58,8 @@ class Plan:
         The groups that have a name or a policy, with their tasks.
     notes : list of str
         What the reader should be told.
+    keys : list of str
+        Those that the channel has when a run begins.
     basis : Basis
         What it was made from.
     """
@@ -78,6 +80,7 @@ class Plan:
         self.missing: dict[str, Missing] = {}
         self.conditions: dict[str, Condition] = {}
         self.frames: Mapping[str, Sequence[str]] = _frames(graph)
+        self.keys = [*channel]
         self.basis = Basis(graph)
         self.parents: dict[str, Sequence[str]] = {
             name: joins[0] if len(joins) == 1 else graph.predecessors(name)
@@ -294,6 +297,7 @@ class Basis:
         self._tasks = dict(graph.nodes)
         self._options = [task.options for task in self._tasks.values()]
         self._defines = [task.defines for task in self._tasks.values()]
+        self._inner = {name: task.inner for name, task in self._tasks.items() if task.is_composite}
         self._bound = {name: dict(task.options.bound) for name, task in self._tasks.items() if task.options.bound}
         self.joins = {name: graph.joins(name) for name in self._tasks}
 
@@ -314,6 +318,7 @@ class Basis:
             and all(map(is_, map(_options_of, tasks), self._options))
             and all(map(is_, map(_defines_of, tasks), self._defines))
             and all(_are_same(bound, self._tasks[name].options.bound) for name, bound in self._bound.items())
+            and all(self._tasks[name].inner is inner for name, inner in self._inner.items())
         )
 
     def alike(self, earlier: Basis) -> list[str]:
@@ -335,6 +340,7 @@ class Basis:
             and self.joins[name] == earlier.joins[name]
             and self._taken[name] == earlier._taken[name]
             and name not in earlier._by_ancestry
+            and self._inner.get(name) is earlier._inner.get(name)
             and (not options.bound or _are_same(earlier._bound[name], options.bound))
         ]
 

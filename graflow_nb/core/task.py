@@ -155,6 +155,11 @@ class Task(Composable):
         return None
 
     @property
+    def inner(self) -> object:
+        """What it is made of beside its function and its options; another one if that has changed."""
+        return None
+
+    @property
     def __wrapped__(self) -> Callable[..., Any]:
         """The function, for `inspect` and help."""
         return self.fn

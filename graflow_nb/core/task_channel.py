@@ -116,6 +116,11 @@ class TaskChannel:
         self.volatile["channel.lock"] = None
         return self._channel.lock(key, timeout)
 
+    def leave(self) -> None:
+        """Let what is done from now on be done to a channel that nobody sees."""
+        with self._mutex:
+            self._channel = Channel()
+
     def close(self) -> None:
         """Say that the task is over; what it changed in place is not what others wrote any more."""
         for key, content in self._contents.items():

@@ -289,7 +289,7 @@ class Cache:
     def _against(self, task: Task, kept: Kept, key: Key, surroundings: Surroundings) -> list[Reason]:
         """Return what speaks against using a result whose key is right."""
         entry = kept.entry
-        reasons = list(self._broken(entry, task, surroundings)) if entry.trace else []
+        reasons = list(self._broken(entry, task, surroundings)) if entry.trace or surroundings.rounds else []
         if kept.checked is None and stand_for_run(key.parts):  # the entry's are equal, and encoded
             reasons.append(Reason("elsewhere"))
         max_age = task.options.max_age
@@ -302,9 +302,11 @@ class Cache:
         return reasons
 
     def _broken(self, entry: Entry, task: Task, surroundings: Surroundings) -> Iterator[Reason]:
-        from graflow_nb.incremental.trace.noted import NOTED, as_now
+        from graflow_nb.incremental.trace.noted import NOTED, as_now, is_of_this_round
         from graflow_nb.incremental.trace.recorder import broken
 
+        if not is_of_this_round(entry.trace, task, surroundings):
+            yield Reason("changed", "round", task.name)
         for used in entry.trace:
             if used.kind in NOTED and (now := as_now(used, task, surroundings)).digest != used.digest:
                 yield Reason("changed", used.kind, used.name, used.shown, now.shown)

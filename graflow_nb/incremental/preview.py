@@ -115,7 +115,8 @@ class Preview:
     def _reasons(self, task: Task, binding: Binding) -> Sequence[Reason]:
         """Return why a task would run; if it would not, take note of what it made and asked for."""
         name = task.name
-        for _ in range(task.options.max_cycles):
+        for cycle in range(1, task.options.max_cycles + 1):
+            self._surroundings.cycles[name] = cycle
             found = self._cache.look(task, binding, self.made, self._surroundings)
             if past := outdated(binding.behind, self.made):
                 return [Reason("outdated", name=str(stale_input(name, past)))]

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from graflow_nb.core.arguments import upstreams
-from graflow_nb.core.commands import COMMANDS, Next
+from graflow_nb.core.commands import COMMANDS
 from graflow_nb.core.errors import LostError, NoResultError, TaskCancelled, describe
 from graflow_nb.core.settings import Decision, Recorded, Withdrawn
 from graflow_nb.incremental.code.modules import Looks
@@ -20,15 +20,7 @@ from graflow_nb.incremental.entry import Entry, Used
 from graflow_nb.incremental.explain import Reason, grouped
 from graflow_nb.incremental.key import reads_of_task
 from graflow_nb.incremental.pending import Held, Pending, Seen
-from graflow_nb.incremental.prints import (
-    content_of,
-    is_as_it_was,
-    is_identity,
-    is_intact,
-    joined,
-    no_content,
-    print_of,
-)
+from graflow_nb.incremental.prints import content_of, is_as_it_was, is_identity, is_intact, joined, print_of
 from graflow_nb.incremental.store.store import Kept
 from graflow_nb.incremental.trace.noted import noted
 from graflow_nb.incremental.trace.recorder import Recorder
@@ -39,7 +31,6 @@ if TYPE_CHECKING:
 
     from graflow_nb.core.arguments import Binding
     from graflow_nb.core.call import Call, Outcome, Produced
-    from graflow_nb.core.commands import Command
     from graflow_nb.core.surroundings import Surroundings
     from graflow_nb.core.task import Task
     from graflow_nb.incremental.cache import Cache
@@ -183,7 +174,7 @@ class Reuse:
             for what in noted(call.context):
                 (seen.noted if isinstance(what, Used) else seen.against).append(what)  # type: ignore[arg-type]
         if outcome.commands:
-            seen.prints[COMMANDS] = _print_of_commands(outcome.commands)
+            seen.prints[COMMANDS] = print_of(outcome.commands)[0]
 
     def record(self, outcome: Outcome, key: Any, made: Mapping[str, Produced]) -> Recorded:
         """Keep what a task made, unless something speaks against it."""
@@ -326,11 +317,6 @@ def _prints_of_unchanged(held: Sequence[Held], changed: Sequence[Held]) -> dict[
     return {
         id(each.value): each.print for each in held if not (id(each.value) in others or is_identity(each.print))
     }
-
-
-def _print_of_commands(commands: Sequence[Command]) -> bytes:
-    """Return the fingerprint of what a task asked for; a task in it has none that would stay."""
-    return no_content() if any(isinstance(c, Next) for c in commands) else print_of([*commands])[0]
 
 
 def _lost(name: str) -> Any:

@@ -117,7 +117,7 @@ def _take_directives(cell: Cell, parts: _Parts) -> None:
             parts.options["seed"] = rest
         elif word == "cache" and rest and rest.split()[0] not in {"info", "clear", "gc"}:
             parts.options["cache"] = quoted(rest.strip("'\""))
-        elif word == "remove":
+        elif word in {"remove", "reset"}:
             raise DocumentError(f"cell {cell.number} removes tasks: delete their cells, and then export")
 
 
