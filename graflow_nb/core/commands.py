@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from graflow_nb.core.channel import Command as Write
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from graflow_nb.core.compose import Composable
 
 COMMANDS = "<commands>"
@@ -37,3 +39,8 @@ class End(NamedTuple):
 
 
 Command: TypeAlias = Next | Again | End | Write
+
+
+def writes_in(commands: Iterable[Command]) -> list[Write]:
+    """Return what commands write to the channel."""
+    return [command for command in commands if isinstance(command, Write)]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from graflow_nb.core.channel import Command as Write
-from graflow_nb.core.commands import Again, End, Next
+from graflow_nb.core.commands import Again, End, Next, writes_in
 from graflow_nb.core.compose import Composable
 from graflow_nb.core.errors import CycleLimitError, TaskDefinitionError, UnknownTaskError, did_you_mean
 from graflow_nb.core.graph import TaskGraph
@@ -34,7 +33,7 @@ class Growing(RunState):
     def _obey(self, record: TaskRecord, produced: Produced, commands: Sequence[Command], status: Status) -> bool:
         """Do what a task asked for; return whether it is not done yet, for it is to be called again."""
         if status is Status.CACHED:
-            self._around_it.channel.apply([command for command in commands if isinstance(command, Write)])
+            self._around_it.channel.apply(writes_in(commands))
         again = None
         for command in commands:
             if isinstance(command, End):

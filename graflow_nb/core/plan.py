@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from graphlib import CycleError as GraphlibCycleError
 from graphlib import TopologicalSorter
 from operator import attrgetter, is_
@@ -15,7 +16,7 @@ from graflow_nb.core.scheduler import Scheduler
 from graflow_nb.core.task import Task
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from graflow_nb.core.arguments import Behind, Reads, Scope, Upstream
     from graflow_nb.core.graph import TaskGraph
@@ -268,10 +269,18 @@ class Condition(NamedTuple):
 def _conditions(tasks: Mapping[str, Task]) -> dict[str, Task]:
     """Return the conditions, as tasks, by the names of the tasks that they are for."""
     return {
-        name: Task.apart(f"{name}?", task.options.when)
+        name: _condition(name, task.options.when, task.options.bound)
         for name, task in tasks.items()
         if task.options is not DEFAULTS and task.options.when is not None
     }
+
+
+def _condition(name: str, when: Callable[..., Any], bound: Mapping[str, Any]) -> Task:
+    asked = Task.apart(f"{name}?", when)
+    if bound:  # what is fixed for the task is fixed for its condition
+        known = {p.name: bound[p.name] for p in asked.parameters if p.name in bound}
+        asked.options = replace(DEFAULTS, bound=known)
+    return asked
 
 
 class Basis:

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from graflow_nb.core.absence import adapted, with_data
 from graflow_nb.core.call import Produced
-from graflow_nb.core.channel import Command as Write
-from graflow_nb.core.commands import Again, End, Next
+from graflow_nb.core.commands import Again, End, Next, writes_in
 from graflow_nb.core.composites import Composite, unmade
 from graflow_nb.core.errors import GraflowError, LostError
 from graflow_nb.core.policy import Failure, stops_early
@@ -25,6 +24,9 @@ if TYPE_CHECKING:
     from graflow_nb.core.plan import Plan
     from graflow_nb.core.task import Task
     from graflow_nb.incremental.cache import Cache
+
+_FAR = 50
+"""How many times a loop is followed that jumps back."""
 
 
 class Preview:
@@ -53,6 +55,8 @@ class Preview:
         self._cache = cache
         self._plan = plan
         self._again = again
+        self._parents: dict[str, Sequence[str]] = dict(plan.parents)
+        self._conditions = dict(plan.conditions)
         self._skipped: set[str] = set()
         self._cut: set[tuple[str, str]] = set()
         self._is_ended = False
@@ -61,8 +65,11 @@ class Preview:
 
     def look_at(self, name: str) -> None:
         """Find out about one task, after all those before it."""
-        task, binding = self._plan.tasks[name], self._plan.bindings.get(name)
-        befores = self._plan.parents[name]
+        self._look_at(self._plan.tasks[name], self._plan.bindings.get(name))
+
+    def _look_at(self, task: Task, binding: Binding | None) -> None:
+        name = task.name
+        befores = self._parents[name]
         if task.members:
             self._rest(task)
         upstream = [
@@ -86,12 +93,16 @@ class Preview:
 
     def _is_wanted(self, name: str) -> bool:
         """Whether a task's condition is known to be true; else it is skipped, or not known to run."""
-        condition = self._plan.conditions.get(name)
+        condition = self._conditions.get(name)
         if condition is None:
             return True
         try:
             found = self._cache.look(condition.task, condition.binding, self.made, self._surroundings)
-            answer = None if found.kept is None else bool(self._cache.produced(found.kept).value)
+            answer = None
+            if found.kept is not None:
+                produced = self._cache.produced(found.kept)
+                answer = bool(produced.value)
+                self._surroundings.channel.apply(writes_in(produced.commands))
         except Exception:  # what it is asked with is gone, or its answer is neither true nor false
             answer = None
         if answer is None:
@@ -127,44 +138,62 @@ class Preview:
                 commands = produced.commands
             except LostError as error:
                 return [Reason("lost", name=error.why)]
+            self.made[name] = produced
             again = self._follow(name, commands)
             if again is None:
-                self.made[name] = produced
                 return ()
             binding = with_data(task, binding, again.data)
         return [Reason("changed", "max_cycles", name)]
 
     def _follow(self, name: str, commands: Sequence[Any]) -> Again | None:
         again = None
-        self._surroundings.channel.apply([command for command in commands if isinstance(command, Write)])
+        self._surroundings.channel.apply(writes_in(commands))
         for command in commands:
             if isinstance(command, Again):
                 again = command
             elif isinstance(command, End):
                 self._is_ended = True
             elif isinstance(command, Next) and command.is_jump and name in self._plan.tasks:
-                left_out = [child for child in self._plan.children[name] if child != command.tasks]
-                self._cut |= {(name, child) for child in left_out}
+                self._jump(name, command.tasks)
         return again
+
+    def _jump(self, name: str, target: object) -> None:
+        """Leave aside what is wired after a task; or go back, and find out once more about all since then."""
+        if not isinstance(target, str) or name not in {target, *self._plan.descendants([target])}:
+            self._cut |= {(name, child) for child in self._plan.children[name] if child != target}
+            return
+        rounds = self._surroundings.rounds
+        after = {target, *self._plan.descendants([target])}
+        since = [one for one in self._plan.order(after) if one == name or self._is_known(one)]
+        if rounds.get(target, 1) < min(self._plan.tasks[target].options.max_cycles, _FAR):
+            for one in since:
+                rounds[one] = rounds.get(one, 1) + 1
+                self.stale.pop(one, None)
+                self.made.pop(one, None)
+            self._skipped -= set(since)
+            self._cut = {edge for edge in self._cut if edge[1] not in since}
+            for one in since:
+                self.look_at(one)
+
+    def _is_known(self, name: str) -> bool:
+        return name in self.made or name in self.stale or name in self._skipped
 
     def _look_into(self, task: Composite, expansion: Expansion) -> None:
         """Find out about a composite by its members."""
         name = task.name
+        self._conditions.update(expansion.conditions)
         for member, (one, binding) in expansion.born.items():
-            waits = [before for before in expansion.parents.get(member, ()) if before not in self.made]
-            if waits:
-                self.stale[member] = [Reason("upstream", "", before) for before in waits]
-            else:
-                self._look(one, binding)
+            self._parents[member] = expansion.parents.get(member, ())
+            self._look_at(one, binding)
         stale = [member for member in expansion.members if member in self.stale]
         if stale:
             self.stale[name] = [Reason("upstream", "", member) for member in stale[:3]]
             return
         parts = [self.made[member] for member in expansion.members if member in self.made]
         prints: dict[str | None, Any]
-        if expansion.is_one and parts:
-            prints = {None: parts[-1].prints[None]}
-            self.made[name] = Produced(name, {}, prints, lambda _: parts[-1].value)
+        if expansion.is_one:
+            prints = {None: parts[-1].prints[None] if parts else print_of(None)[0]}
+            self.made[name] = Produced(name, {}, prints, lambda _: parts[-1].value if parts else None)
         else:
             prints = {None: joined([part.prints[None] for part in parts])}
             self.made[name] = Produced(name, {}, prints, lambda _: [part.value for part in parts])
