@@ -124,11 +124,9 @@ class Composing(RunState):
                 prints = self._reuse.prints_of(part) if self._reuse else {}
                 parts[member] = self._made[member] = Produced(member, {None: part}, prints)
         self.run.tolerated |= self._under(name)
-        statuses = {self.run.records[member].status for member in expansion.members}
+        statuses = {self.run.records[member].status for member in expansion.members} - {Status.SKIPPED}
         produced = self._gathered(name, parts, is_one=expansion.is_one)
-        self._succeed(
-            record, produced, Status.CACHED if statuses <= {Status.CACHED} and statuses else Status.SUCCEEDED
-        )
+        self._succeed(record, produced, Status.CACHED if statuses == {Status.CACHED} else Status.SUCCEEDED)
 
     def _gathered(self, name: str, parts: Mapping[str, Produced], *, is_one: bool) -> Produced:
         values = [*parts.values()]

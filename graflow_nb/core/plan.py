@@ -57,6 +57,7 @@ class Plan:
         What decides whether a task runs, for those that have a condition.
     notes : list of str
         What the reader should be told.
+    scope : Scope or None
     keys : list of str
         Those that the channel has when a run begins.
     basis : Basis
@@ -78,6 +79,7 @@ class Plan:
         self.bindings: dict[str, Binding] = {}
         self.missing: dict[str, Missing] = {}
         self.conditions: dict[str, Condition] = {}
+        self.scope = scope
         self.keys = [*channel]
         self.basis = Basis(graph)
         self.parents: dict[str, Sequence[str]] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from graflow_nb.core.absence import adapted, with_data
+from graflow_nb.core.born import plan_of_born
 from graflow_nb.core.call import Produced
 from graflow_nb.core.commands import Again, End, Next, writes_in
 from graflow_nb.core.composites import Composite, unmade
@@ -126,6 +127,7 @@ class Preview:
     def _reasons(self, task: Task, binding: Binding) -> Sequence[Reason]:
         """Return why a task would run; if it would not, take note of what it made and asked for."""
         name = task.name
+        asked: list[Next] = []
         for cycle in range(1, task.options.max_cycles + 1):
             self._surroundings.cycles[name] = cycle
             found = self._cache.look(task, binding, self.made, self._surroundings)
@@ -139,13 +141,16 @@ class Preview:
             except LostError as error:
                 return [Reason("lost", name=error.why)]
             self.made[name] = produced
-            again = self._follow(name, commands)
+            asked += [command for command in commands if isinstance(command, Next)]
+            again = self._follow(commands)
             if again is None:
+                for command in asked:
+                    self._next(task, command)
                 return ()
             binding = with_data(task, binding, again.data)
         return [Reason("changed", "max_cycles", name)]
 
-    def _follow(self, name: str, commands: Sequence[Any]) -> Again | None:
+    def _follow(self, commands: Sequence[Any]) -> Again | None:
         again = None
         self._surroundings.channel.apply(writes_in(commands))
         for command in commands:
@@ -153,15 +158,34 @@ class Preview:
                 again = command
             elif isinstance(command, End):
                 self._is_ended = True
-            elif isinstance(command, Next) and command.is_jump and name in self._plan.tasks:
-                self._jump(name, command.tasks)
         return again
 
-    def _jump(self, name: str, target: object) -> None:
-        """Leave aside what is wired after a task; or go back, and find out once more about all since then."""
-        if not isinstance(target, str) or name not in {target, *self._plan.descendants([target])}:
-            self._cut |= {(name, child) for child in self._plan.children[name] if child != target}
+    def _next(self, task: Task, command: Next) -> None:
+        """Find out about tasks that another one asked for."""
+        name = task.name
+        children = self._plan.children.get(name, ())
+        if command.is_jump:
+            self._cut |= {(name, child) for child in children if child != command.tasks}
+        if isinstance(command.tasks, str):
+            if name in {command.tasks, *self._plan.descendants([command.tasks])}:
+                self._cut -= {(name, child) for child in children}
+                self._jump_back(name, command.tasks)
             return
+        new = [one for one in command.tasks.tasks if one.name not in self._parents]
+        plan = plan_of_born(task, command.tasks, new, self._find, self._plan.scope)
+        self._conditions.update(plan.conditions)
+        leaves = [] if command.is_jump else [leaf.name for leaf in command.tasks.leaves if leaf in new]
+        for child in children:
+            self._parents[child] = [*self._parents[child], *leaves]
+        for one in plan.order(one.name for one in new):
+            self._parents[one] = plan.parents[one]
+            self._look_at(plan.tasks[one], plan.bindings.get(one))
+
+    def _find(self, name: str) -> Task | None:
+        return self._plan.tasks.get(name) if name in self.made else None
+
+    def _jump_back(self, name: str, target: str) -> None:
+        """Find out once more about all since a task."""
         rounds = self._surroundings.rounds
         after = {target, *self._plan.descendants([target])}
         since = [one for one in self._plan.order(after) if one == name or self._is_known(one)]
@@ -182,7 +206,8 @@ class Preview:
         """Find out about a composite by its members."""
         name = task.name
         self._conditions.update(expansion.conditions)
-        for member, (one, binding) in expansion.born.items():
+        for member in expansion.members if expansion.born else ():  # each after all before it
+            one, binding = expansion.born[member]
             self._parents[member] = expansion.parents.get(member, ())
             self._look_at(one, binding)
         stale = [member for member in expansion.members if member in self.stale]
