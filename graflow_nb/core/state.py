@@ -121,9 +121,9 @@ class RunState:
         self._member_of: dict[str, str] = {
             member: task.name for task in composites for member in task.members if member in self.run.records
         }
-        self._guarded: dict[str, str] = {
-            name: task.name for task in composites for name in task.guarded if name in self.run.records
-        }
+        self._guarded: dict[str, str] = {}  # by which composite; by the innermost, if several
+        for task in composites:
+            self._guard(task.name, [name for name in task.guarded if name in self.run.records])
         self._data: dict[str, Any] = {}  # of the present cycle, for tasks that were called more than once
         self._asked: dict[str, list[Next]] = {}  # by the cycles before: it comes after the last
         self._cycles = self._around_it.cycles  # likewise, which cycle this is
@@ -210,12 +210,16 @@ class RunState:
         self._scheduler.add(name, waits_for, children, patient=bool(task.members))
         if task.is_composite:
             self._member_of.update(dict.fromkeys(task.members, name))
-            self._guarded.update(dict.fromkeys(task.guarded, name))
+            self._guard(name, task.guarded)
         every = {EVERY: 1} if EVERY in self._settings.resources else {}
         if needs or task.options.resources or every:
             self._needs[name] = {**task.options.resources, **every, **(needs or {})}
             self._limits = self._limits or Limits(self._settings.resources)
         self._tell(TaskAdded(self.run, name))
+
+    def _guard(self, composite: str, names: Iterable[str]) -> None:
+        for name in names:
+            self._guarded.setdefault(name, composite)
 
     def _give_back(self, name: str) -> None:
         """Give back what a call took of the resources."""

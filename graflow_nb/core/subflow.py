@@ -70,7 +70,9 @@ class Subflow(Composite):
     def parameters(self) -> tuple[Parameter, ...]:
         """What its own tasks lack, and its parameters."""
         plan = self.flow.plan()
-        names = dict.fromkeys(name for missing in plan.missing.values() for name in missing.parameters)
+        wanted = {*plan.default_targets}
+        lacking = [m for name, m in plan.missing.items() if name in wanted or not plan.tasks[name].is_template]
+        names = dict.fromkeys(name for missing in lacking for name in missing.parameters)
         required = [Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names]
         params = {name: task.value for name, task in plan.tasks.items() if isinstance(task, Param)}
         return (*required, *(Parameter(n, inspect.Parameter.KEYWORD_ONLY, value) for n, value in params.items()))
