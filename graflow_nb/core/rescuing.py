@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from graflow_nb.core.arguments import Binding, Constant
 from graflow_nb.core.call import Produced
+from graflow_nb.core.commands import COMMANDS
 from graflow_nb.core.errors import TaskCancelled
 from graflow_nb.core.run import TaskRecord
 from graflow_nb.core.state import RunState
@@ -65,6 +66,8 @@ class Rescuing(RunState):
         elif error is None and outcome.value is not CALL_AGAIN:
             values: dict[str | None, Any] = {None: outcome.value}
             values.update(outcome.variables)
+            if outcome.commands:
+                values[COMMANDS] = outcome.commands
             reuse = self._reuse
             prints = {key: reuse.prints_of(value)[None] for key, value in values.items()} if reuse else {}
             self._settle(record, Produced(name, values, prints), Status.SUCCEEDED)
