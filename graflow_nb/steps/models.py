@@ -42,20 +42,21 @@ async def ask_model(
     StepError
         If there is no model, or pydantic-ai is not installed, or the run failed; its cause is what was raised.
     """
+    agent = spec.other
+    model = getattr(agent, "model", None) or spec.model
+    if model is None:
+        raise StepError(
+            f"step {path!r}: its agent has no model. Give it one: Agent(…, model='openai:gpt-4o'), or for all of "
+            f"them WorkflowEngine(model=…) or the environment variable {MODEL}. 'test' is a model that calls "
+            f"nobody.",
+            path,
+        )
     try:
         import pydantic_ai
     except ImportError as error:
         raise StepError(
             f"step {path!r} needs pydantic-ai to run an agent: pip install 'graflow-nb[agents]'", path
         ) from error
-    agent = spec.other
-    model = getattr(agent, "model", None) or spec.model
-    if model is None:
-        raise StepError(
-            f"step {path!r}: its agent has no model. Give it one: Agent(…, model='openai:gpt-4o'), or for all of "
-            f"them WorkflowEngine(model=…) or the environment variable {MODEL}. 'test' is a model that calls nobody.",
-            path,
-        )
     try:
         options = await _options(spec, state, model)
         if agent is None:

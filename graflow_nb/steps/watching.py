@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from graflow_nb.core.errors import describe
 from graflow_nb.core.events import TaskFinished
 from graflow_nb.core.status import Status
+from graflow_nb.steps.errors import StepError
 from graflow_nb.steps.results import StepResult
 from graflow_nb.steps.status import STATUS_OF
 from graflow_nb.steps.task import TRAIL, StepTask
@@ -67,12 +68,11 @@ def result_of(record: TaskRecord) -> StepResult | None:
     metadata = dict(trail["metadata"])
     if record.status is Status.CACHED:
         metadata["reused"] = True
-    metadata |= getattr(record.error, "step_metadata", {})
     return StepResult(
         step_id=task.step.step_id,
         status=STATUS_OF[record.status],
         output=record.produced.value if record.produced is not None else None,
-        error=describe(record.error) if record.error is not None else None,
+        error=_said(record.error),
         execution_time_ms=round((record.seconds or 0.0) * 1000, 3),
         attempts=record.attempts,
         path=task.path,
@@ -80,6 +80,13 @@ def result_of(record: TaskRecord) -> StepResult | None:
         note=record.note if record.error is None else "",
         metadata=metadata,
     )
+
+
+def _said(error: BaseException | None) -> str | None:
+    """Return why a step failed, in a line."""
+    if error is None:
+        return None
+    return str(error).partition("\n")[0] if isinstance(error, StepError) else describe(error)
 
 
 def _is_reached(record: TaskRecord) -> bool:
