@@ -134,6 +134,15 @@ class Plan:
         return [name for name in self.missing if not self._is_wired(name)]
 
     @property
+    def templates(self) -> set[str]:
+        """Tasks from which others were made, and that nothing wires: they do not run themselves."""
+        return {
+            name
+            for name, task in self.tasks.items()
+            if task.is_template and not self._is_wired(name, by_names=False)
+        }
+
+    @property
     def default_targets(self) -> list[str]:
         """What runs if nothing is named: all but unwired tasks, and templates that nothing wires."""
         return [
