@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from graflow_nb.cli.codes import DONE, FAILED, CommandError
 from graflow_nb.cli.program import Program
+from graflow_nb.notebook.document.source import DocumentError
 from graflow_nb.notebook.document.write import check_writable, write_whole
 
 if TYPE_CHECKING:
@@ -42,7 +43,10 @@ def run(options: argparse.Namespace) -> int:
             failure = failed
             _show_failure(program, failed)
         facts = _facts(program)
-        _write(program, options, facts, failure)
+        try:
+            _write(program, options, facts, failure)
+        except (CommandError, DocumentError) as error:  # a full disk, say: what was promised is not there
+            raise CommandError(str(error), FAILED) from None
     if options.json:
         print(
             json.dumps({**(facts or {"flow": None, "ok": False, "tasks": []}), "error": _plain(failure)}, indent=2)

@@ -68,6 +68,8 @@ class Composing(RunState):
         self._guard(name, expansion.born)
         self._member_of.update(dict.fromkeys(expansion.born, name))
         self._ended[name] = 0
+        self.run.frames[name] = expansion.members
+        self.run.born.update(expansion.born)
         self.run.parents[name] = [*before, *expansion.members]
         self._scheduler.hold(name, expansion.born)
 
@@ -148,6 +150,8 @@ class Composing(RunState):
 
     def _is_tolerated(self, name: str) -> bool:
         """Whether a group decides what a task's failure means, and it is no strict one."""
+        if name in self._asked_by:  # who asked for it does
+            return True
         seen = name
         while (by := self._guarded.get(seen)) is not None:
             task = self.run.records[by].task

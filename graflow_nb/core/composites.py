@@ -15,8 +15,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from graflow_nb.core.arguments import Binding, Constant, Gathered, upstreams
+from graflow_nb.core.condition import Condition
 from graflow_nb.core.errors import NoResultError, TaskDefinitionError, did_you_mean
-from graflow_nb.core.plan import Condition
 from graflow_nb.core.policy import as_policy
 from graflow_nb.core.task import NOT_GIVEN, Task, parameters_of
 

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import time
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from graflow_nb.core.commands import Again, Command, End, Next
+from graflow_nb.core.commands import Again, Command, End, Next, Skip
 from graflow_nb.core.compose import as_composable
 from graflow_nb.core.errors import CycleLimitError, NoContextError, TaskDefinitionError
 from graflow_nb.core.scope import running
 from graflow_nb.core.surroundings import ABSENT, Surroundings
 from graflow_nb.core.task import Task
+from graflow_nb.core.task_channel import TaskChannel
 
 if TYPE_CHECKING:
     from numpy.random import Generator
 
-    from graflow_nb.core.channel import Channel
+    from graflow_nb.core.arguments import Binding
     from graflow_nb.core.compose import Operand
-    from graflow_nb.core.task_channel import TaskChannel
+    from graflow_nb.core.run import TaskRecord
     from graflow_nb.core.typed_channel import TypedChannel
+
+_making = Lock()
 
 
 class TaskContext:
@@ -173,9 +177,9 @@ class TaskContext:
         120
         """
         if self._channel is None:
-            from graflow_nb.core.task_channel import TaskChannel
-
-            self._channel = TaskChannel(self._surroundings.channel)
+            with _making:  # a task may start threads, and what any of them reads counts
+                around = self._surroundings
+                self._channel = self._channel or TaskChannel(around.channel, look=around.content_of)
         return self._channel
 
     @property
@@ -275,6 +279,31 @@ class TaskContext:
         self.commands = [command for command in self.commands if not isinstance(command, Again)]
         self.commands.append(Again(data))
 
+    def skip(self, note: str = "") -> None:
+        """Say that there was nothing to do: the task is shown as skipped, and what is wired after it runs."""
+        self.commands.append(Skip(str(note)))
+
+    async def ask(self, task: Task, binding: Binding, **options: Any) -> TaskRecord:
+        """Let another task run, as a node of this run, and await its end; for tasks that are coroutines.
+
+        Parameters
+        ----------
+        task : Task
+            Made for it (`Task.apart`), with a name that is free in this run, or that of one asked for before.
+        binding : Binding
+            Its arguments.
+        **options
+            `after`, `skip` and `force`, as in `graflow_nb.core.asking.Ask`.
+
+        Returns
+        -------
+        TaskRecord
+            What became of it; what a failure means is for this task to say.
+        """
+        from graflow_nb.core.asking import ask
+
+        return await ask(self._surroundings, self.task_name, task, binding, **options)
+
     def terminate_workflow(self, message: str = "") -> None:
         """End the run well: what runs now finishes, nothing new starts."""
         self.commands.append(End(str(message)))
@@ -295,6 +324,7 @@ class TaskContext:
         channel = self._channel
         if channel is None:
             return self.commands
+        channel.close()
         self.volatile |= channel.volatile
         for key, (kind, seen) in channel.reads.items():
             self.noted[_NOTED[kind], key] = ABSENT if kind == "absent" else seen
@@ -304,46 +334,13 @@ class TaskContext:
         return f"<TaskContext of {self.task_name!r}>"
 
 
-_NOTED = {"value": "channel", "absent": "channel", "exists": "channel key", "keys": "channel keys"}
-
-
-class ExecutionContext:
-    """What is left of a run: its results and its channel; returned by ``execute(return_context=True)``.
-
-    Attributes
-    ----------
-    run_id, session_id : str
-    elapsed_time : float
-        Seconds.
-    """
-
-    def __init__(self, run_id: str, elapsed_time: float, surroundings: Surroundings) -> None:
-        self.run_id = self.session_id = run_id
-        self.elapsed_time = elapsed_time
-        self._surroundings = surroundings
-
-    def get_channel(self) -> Channel:
-        """Return the run's channel."""
-        return self._surroundings.channel
-
-    @property
-    def channel(self) -> Channel:
-        """The same as `get_channel()`."""
-        return self._surroundings.channel
-
-    def get_typed_channel(self, schema: type[Any]) -> TypedChannel:
-        """Return the run's channel, checked; as `TaskContext.get_typed_channel`."""
-        from graflow_nb.core.typed_channel import TypedChannel
-
-        return TypedChannel(self._surroundings.channel, schema)
-
-    def get_result(self, task: str | Task, default: Any = None) -> Any:
-        """Return what a task made, or `default` if it made nothing."""
-        there = self._surroundings.made.get(str(getattr(task, "name", task)))
-        return default if there is None else there.value
-
-    def __repr__(self) -> str:
-        return f"<ExecutionContext of run {self.run_id[:8]}>"
+_NOTED = {
+    "value": "channel",
+    "absent": "channel",
+    "exists": "channel key",
+    "list": "channel list",
+    "keys": "channel keys",
+}
 
 
 class _RunningContext:

@@ -12,8 +12,9 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from operator import itemgetter
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from graflow_nb.core.asking import Ask
 from graflow_nb.core.backend import make_here
 from graflow_nb.core.call import Call, Outcome
 from graflow_nb.core.errors import TaskCancelled
@@ -43,7 +44,7 @@ class _Cancel(NamedTuple):
 
 
 _CANCEL = _Cancel()
-_Message = Outcome | _Cancel
+_Message = Outcome | _Cancel | Ask
 
 
 class Control:
@@ -93,6 +94,8 @@ class Control:
         for message in messages:
             if isinstance(message, Outcome):
                 outcomes.append(message)
+            elif isinstance(message, Ask):
+                self._runner.ask(message)
             elif message.task is None:
                 self.cancel()
             else:
@@ -140,7 +143,7 @@ class _Driver:
         with self._turn:
             self._is_over = True
 
-    def post(self, message: Outcome | Call | _Cancel) -> None:
+    def post(self, message: _Message | Call) -> None:
         """Leave a message to the thread in `drive`."""
         if isinstance(message, Call):
             self._bell.put(message)
@@ -230,7 +233,7 @@ def drive(runner: Runner, places: Mapping[str, Backend]) -> None:
     An interrupt (Ctrl-C, a kernel's stop button) cancels the run; `Run.was_cancelled` tells.
     """
     driver = _Driver(runner)
-    runner.run.canceller = lambda task: driver.post(_Cancel(task))
+    _connect(runner, driver.post)
     with _interrupts(driver.interrupted), _opened(runner, places):
         for word, backend in places.items():
             backend.open(driver.bring if word == "workers" else driver.post)
@@ -243,15 +246,15 @@ def drive(runner: Runner, places: Mapping[str, Backend]) -> None:
 async def adrive(runner: Runner, places: Mapping[str, Backend]) -> None:
     """Do a whole run on the running event loop; cancelling the awaiting task cancels the run."""
     loop = asyncio.get_running_loop()
-    inbox: asyncio.Queue[Outcome | Call | _Cancel] = asyncio.Queue()
+    inbox: asyncio.Queue[_Message | Call] = asyncio.Queue()
     control = Control(runner)
     was_cancelled: asyncio.CancelledError | None = None
 
-    def deliver(message: Outcome | Call | _Cancel) -> None:
+    def deliver(message: _Message | Call) -> None:
         with suppress(RuntimeError):  # the loop was closed: nobody waits any more
             loop.call_soon_threadsafe(inbox.put_nowait, message)
 
-    runner.run.canceller = lambda task: deliver(_Cancel(task))
+    _connect(runner, deliver)
     with _opened(runner, places):
         for backend in places.values():
             backend.open(deliver)
@@ -269,6 +272,14 @@ async def adrive(runner: Runner, places: Mapping[str, Backend]) -> None:
                 control.handle([make_here(message) if isinstance(message, Call) else message])
     if was_cancelled is not None:
         raise was_cancelled
+
+
+def _connect(runner: Runner, post: Callable[[Any], None]) -> None:
+    """Let the run, and what runs in it, send messages to the driver."""
+    run = runner.run
+    assert run.surroundings is not None
+    run.canceller = run.surroundings.cancel = lambda task: post(_Cancel(task))
+    run.surroundings.post = post
 
 
 @contextmanager

@@ -31,8 +31,8 @@ class Growing(RunState):
 
     def _obey(self, record: TaskRecord, produced: Produced, commands: Sequence[Command], status: Status) -> bool:
         """Do what a task asked for; return whether it is not done yet, for it is to be called again."""
-        if status is Status.CACHED:
-            self._around_it.channel.apply(writes_in(commands))
+        if status is Status.CACHED and not self._writes_again(record, commands):
+            return True
         again = None
         for command in commands:
             if isinstance(command, End):
@@ -58,10 +58,20 @@ class Growing(RunState):
                 return True
         return is_back
 
+    def _writes_again(self, record: TaskRecord, commands: Iterable[Command]) -> bool:
+        """Write to the channel what a reused task wrote; it fails if another task has made that impossible."""
+        try:
+            self._around_it.channel.apply(writes_in(commands))
+        except Exception as error:
+            self._fail(record, error)
+            return False
+        return True
+
     def _end_all(self, record: TaskRecord, command: End) -> None:
         said = f": {command.message}" if command.message else ""
         if command.is_failure:
             self.run.cancelled = f"task {record.task.name!r} cancelled the workflow{said}"
+            self.run.cancelled_by = record.task.name
             self._stop(self.run.cancelled)
             self.run.canceller(None)
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from graflow_nb.core.checks import Finding, findings
 from graflow_nb.core.errors import TaskDefinitionError, UnknownTaskError, did_you_mean
 from graflow_nb.core.param import Param, span_of
 from graflow_nb.core.selection import needed_for
@@ -119,6 +120,26 @@ class Inquiry:
             return dict.fromkeys(plan.default_targets, ())
         return cache.preview(plan, [name for name in plan.tasks if name not in plan.missing], self._surroundings())
 
+    def check(self) -> list[Finding]:
+        """Return what looks wrong in the wiring, though it may run; nothing if all is well.
+
+        Returns
+        -------
+        list of Finding
+            Each with `kind`, `tasks` and `text`; as text, a sentence.
+
+        Examples
+        --------
+        >>> from graflow_nb import task, workflow
+        >>> with workflow("example") as flow:
+        ...     @task
+        ...     def fit(rate=0.1): return rate
+        >>> _ = flow.param("rate", 0.5)
+        >>> print(*flow.check())
+        no task takes parameter 'rate'. Task 'fit' has a default for it and takes that: leave the default out.
+        """
+        return findings(self.plan(), self.graph, self.services.scope)
+
     def why(self, task: str | Task) -> Sequence[Any]:
         """Return why a task would run now, or why it need not.
 
@@ -189,7 +210,10 @@ class Inquiry:
         if current:
             verification = cache.verification(current)
             run = self.trial(plan, needed_for(plan, self.name, current), verification)
-            found |= {name: verification.found.get(name, (run.records[name].note,)) for name in current}
+            for name in current:
+                members = run.members.get(name, ())
+                inside = [f"{m}: {said}" for m in members for said in verification.found.get(m, ())]
+                found[name] = inside if members else verification.found.get(name, (run.records[name].note,))
         return found
 
     def impact(self, task: str | Task) -> dict[str, float | None]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from graflow_nb.core.arguments import Binding, Constant, FromChannel, Gathered, Missing, Upstream, upstreams
+from graflow_nb.core.asking import Asking
 from graflow_nb.core.call import Call
+from graflow_nb.core.commands import Skip
 from graflow_nb.core.composing import Composing
 from graflow_nb.core.conditions import Conditions
 from graflow_nb.core.context import TaskContext
@@ -13,6 +15,7 @@ from graflow_nb.core.errors import LostError, MissingArgumentError, TaskCancelle
 from graflow_nb.core.events import RunFinished, RunStarted, TaskFinished, TaskStarted
 from graflow_nb.core.growing import Growing
 from graflow_nb.core.iterators import torn
+from graflow_nb.core.rescuing import Rescuing
 from graflow_nb.core.settings import Recorded, Withdrawn
 from graflow_nb.core.status import Status
 from graflow_nb.core.stopping import Stopping
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
     from graflow_nb.core.arguments import Source
     from graflow_nb.core.call import Outcome, Produced
+    from graflow_nb.core.limits import Limits
     from graflow_nb.core.place import Place
     from graflow_nb.core.run import TaskRecord
     from graflow_nb.core.task import Task
@@ -32,7 +36,7 @@ _READY, _RUNNING, _SUCCEEDED, _CACHED = Status.READY, Status.RUNNING, Status.SUC
 _UNSTARTED = frozenset({Status.WAITING, Status.READY, Status.RETRYING})
 
 
-class Runner(Stopping, Timing, Growing, Composing, Conditions):
+class Runner(Stopping, Timing, Growing, Composing, Conditions, Asking, Rescuing):
     """The state machine of one run: `start`, then `handle` each outcome while `is_active`, then `finish`."""
 
     def start(self) -> None:
@@ -48,6 +52,8 @@ class Runner(Stopping, Timing, Growing, Composing, Conditions):
             if call is None or call.number != outcome.number:  # it was given up before it came
                 continue
             del self._calls[outcome.name]
+            if self._settles:
+                self._leave(outcome.name)
             self._running.pop(outcome.name).came_back(outcome.ended - outcome.started)
             self._give_back(outcome.name)
             self._take(outcome)
@@ -71,9 +77,11 @@ class Runner(Stopping, Timing, Growing, Composing, Conditions):
     def _advance(self) -> None:
         while not self._stopped:
             went_on = self._decide_all()
-            self._wake()
+            if self._limits is not None:
+                self._wake(self._limits)
             for place in self._places.values():
-                while place.has_room and not self._stopped and (name := place.next()) is not None:
+                while place.is_wanted and place.has_room and not self._stopped:
+                    name = place.next()
                     if self._limits is not None and not self._limits.take(name, self._needs.get(name, {})):
                         continue
                     if self._reuse is not None and self._reopens(name):
@@ -107,7 +115,8 @@ class Runner(Stopping, Timing, Growing, Composing, Conditions):
             try:
                 force = self._force.get(name)
                 decision = self._reuse.decide(record.task, binding, self._made, force=force)
-                if decision.produced is not None and not self._may_repeat(record, decision.produced):
+                made = decision.produced
+                if made is not None and made.has_commands and not self._may_repeat(record, made):
                     decision = self._reuse.decide(record.task, binding, self._made, force=True)
             except Exception as error:
                 self._fail(record, error)
@@ -243,7 +252,7 @@ class Runner(Stopping, Timing, Growing, Composing, Conditions):
     def _take(self, outcome: Outcome) -> None:
         name = outcome.name
         if name in self._asking:
-            self._answered(outcome)
+            self._rescued(outcome) if name in self._rescuers else self._answered(outcome)
             return
         record = self.run.records[name]
         if isinstance(outcome.error, Withdrawn):
@@ -276,13 +285,19 @@ class Runner(Stopping, Timing, Growing, Composing, Conditions):
             self._end(record, Status.CANCELLED, "cancelled while it ran")
         elif isinstance(outcome.error, TaskCancelled) and outcome.name in self._stopped_tasks:
             self._cancel_alone(record, "cancelled while it ran")
-        elif not self._tries_again(record, outcome.error, is_tidy=not outcome.commands):
+        elif not (
+            self._tries_again(record, outcome.error, is_tidy=not outcome.commands)
+            or self._is_rescued(record, outcome.error)
+        ):
             self._fail(record, outcome.error)
 
     def _settle(self, record: TaskRecord, produced: Produced, status: Status) -> None:
         """Do what a task asked for, and let it be done, unless it asked to be called again."""
-        commands = produced.commands
+        commands = produced.commands if produced.has_commands else ()
         if not commands or not self._obey(record, produced, commands, status):
+            for command in commands:
+                if isinstance(command, Skip):
+                    status, record.note = Status.SKIPPED, command.note
             self._succeed(record, produced, status)
 
     def _may_repeat(self, record: TaskRecord, produced: Produced) -> bool:
@@ -330,13 +345,14 @@ class Runner(Stopping, Timing, Growing, Composing, Conditions):
         record.status, record.note = status, note
         if self._settings.listeners:
             self._tell(TaskFinished(self.run, record.task.name, status))
+        if self._settles or self._asks_later:
+            self._told(record.task.name)
 
-    def _wake(self) -> None:
+    def _wake(self, limits: Limits) -> None:
         """Let those who waited for a resource, of which there may be enough now, wait for a slot again."""
-        if self._limits is not None:
-            for name in reversed(self._limits.woken()):
-                task = self._record(name).task
-                self._places[_place(task)].put_first(name, task.options.priority)
+        for name in reversed(limits.woken()):
+            task = self._record(name).task
+            self._places[_place(task)].put_first(name, task.options.priority)
 
 
 def _place(task: Task) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from graflow_nb.core.events import TaskAdded
 from graflow_nb.core.limits import EVERY, Limits
 from graflow_nb.core.options import DEFAULTS
+from graflow_nb.core.param import given as copy_of
 from graflow_nb.core.place import Place
 from graflow_nb.core.run import TaskRecord
 from graflow_nb.core.scheduler import Scheduler
@@ -24,12 +25,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from graflow_nb.core.arguments import Binding, Missing
+    from graflow_nb.core.asking import Ask
     from graflow_nb.core.backend import Backend
     from graflow_nb.core.call import Call, Produced
     from graflow_nb.core.commands import Next
     from graflow_nb.core.composites import Expansion
+    from graflow_nb.core.condition import Condition
     from graflow_nb.core.events import Event
-    from graflow_nb.core.plan import Condition, Plan
+    from graflow_nb.core.plan import Plan
     from graflow_nb.core.run import Run
     from graflow_nb.core.settings import Settings
     from graflow_nb.core.status import Status
@@ -72,12 +75,16 @@ class RunState:
         else:
             parents.update({n: [b for b in plan.parents[n] if b in run.records] for n in names})
         run.inferred = set(plan.inferred)
+        run.frames = {**plan.frames}
+        run.conditional = set(plan.conditions)
         run.is_captured = bool(settings.around)
         self._scheduler = Scheduler(parents, [name for name in names if plan.tasks[name].members])
         self._places = {word: Place(backend) for word, backend in places.items()}
+        channel = {key: copy_of(value) for key, value in settings.channel.items()}
         run.surroundings = self._around_it = Surroundings(
-            run.id, seed=settings.seed, channel=settings.channel, made=self._made, records=run.records
+            run.id, seed=settings.seed, channel=channel, made=self._made, records=run.records
         )
+        self._around_it.is_captured = run.is_captured
         self._variables = contextvars.copy_context()
         self._reuse = (
             settings.cache.begin([r.task.stored_as for r in run.records.values()], self._around_it)
@@ -134,6 +141,13 @@ class RunState:
         if EVERY in amounts:
             self._needs = {name: {**self._needs.get(name, {}), EVERY: 1} for name in names}
         self._limits: Limits | None = Limits(amounts) if self._needs else None
+        self._asked_by: dict[str, str] = {}  # tasks that a running one asked for, and which one
+        self._settles: dict[str, Callable[[TaskRecord], None]] = {}  # who is to be told that they have ended
+        self._asks_later: dict[str, list[Ask]] = {}  # until the last call of the same name has ended
+        self._waits: dict[str, int] = {}  # for how many tasks a running one waits
+        self._own_parents: dict[str, list[str]] = {}  # of those that asked
+        self._rescues: dict[str, int] = {}  # how often the rescue of a task was asked
+        self._rescuers: set[str] = set()
         self._is_special = bool(composites or self._conditions)  # is there anything but tasks that simply run?
 
     @property
@@ -260,6 +274,18 @@ class RunState:
         raise NotImplementedError
 
     def _member_ended(self, member: str) -> None:
+        raise NotImplementedError
+
+    def _is_rescued(self, record: TaskRecord, error: BaseException) -> bool:
+        raise NotImplementedError
+
+    def _settle(self, record: TaskRecord, produced: Produced, status: Status) -> None:
+        raise NotImplementedError
+
+    def _leave(self, by: str) -> None:
+        raise NotImplementedError
+
+    def _stop_asking(self, why: str) -> None:
         raise NotImplementedError
 
     def _drop(self, names: Iterable[str], why: str) -> None:

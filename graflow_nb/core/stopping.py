@@ -62,6 +62,7 @@ class Stopping(RunState):
         note = "still in a call that cannot be broken off"
         for name in list(self._running):
             if call is None or self._calls.get(name) is call:
+                self._leave(name)
                 self._let_go(name)
                 record = self.run.records[self._visible(name)]
                 if call is None:
@@ -82,6 +83,8 @@ class Stopping(RunState):
         self._stopped = self._stopped or why
         self._delayed.clear()
         self._withdraw()
+        if self._settles:
+            self._stop_asking(self._stopped)
 
     def _withdraw(self) -> None:
         """Take back the calls that no worker has begun."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from graflow_nb.core.channel import Channel
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from graflow_nb.core.call import Produced
     from graflow_nb.core.run import TaskRecord
@@ -51,13 +51,19 @@ class Surroundings:
         Which call of a task the present one is, for those that were called more than once.
     rounds : dict of str to int
         How many times a task has been to run, for those that a jump back reached.
+    content_of : callable or None
+        Returns what tells a value's content, if results are kept.
     local : dict
         What tasks keep for themselves from one call to the next, by task.
+    post, cancel : callable
+        Take an `Ask`, and the name of a task that need not go on, to whoever drives the run.
+    is_captured : bool
+        Whether the tasks' outputs are kept apart.
     """
 
     __slots__ = (
-        "cancelled", "channel", "cycles", "local", "made", "records", "rounds", "run_id", "seed",
-        "started",
+        "cancel", "cancelled", "channel", "content_of", "cycles", "is_captured", "local", "made", "post",
+        "records", "rounds", "run_id", "seed", "started",
     )  # fmt: skip
 
     def __init__(
@@ -78,26 +84,38 @@ class Surroundings:
         self.started = time.perf_counter()
         self.cycles: dict[str, int] = {}
         self.rounds: dict[str, int] = {}
+        self.content_of: Callable[[Any], Any] | None = None
         self.local: dict[str, dict[str, Any]] = {}
+        self.is_captured = False
+        self.disconnect()
+
+    def disconnect(self) -> None:
+        """Let go of who drives the run: it is over."""
+        self.post: Callable[[Any], None] = _over
+        self.cancel: Callable[[str | None], None] = _over
 
     def look(self, kind: str, name: str) -> Any:
         """Return something that a task used of this, as it is now; `ABSENT` if it is not there.
 
         Parameters
         ----------
-        kind : {"seed", "cycle", "round", "result", "channel", "channel key", "channel keys"}
+        kind : {"seed", "cycle", "round", "result", "channel", "channel key", "channel list", "channel keys"}
         name : str
             The task, or the key.
         """
         if kind == "seed":
             return self.seed
-        if kind == "cycle":
-            return self.cycles.get(name, 1)
-        if kind == "round":
-            return self.rounds.get(name, 1)
+        if kind in {"cycle", "round"}:
+            return (self.cycles if kind == "cycle" else self.rounds).get(name, 1)
         if kind == "result":
             there = self.made.get(name)
             return ABSENT if there is None else there.prints.get(None, ABSENT)
         if kind == "channel":
             return self.channel.get(name, ABSENT)
+        if kind == "channel list":
+            return isinstance(self.channel.get(name, []), list)
         return self.channel.exists(name) if kind == "channel key" else self.channel.keys()
+
+
+def _over(_: Any) -> None:
+    """Do nothing: the run is over, or has not begun."""

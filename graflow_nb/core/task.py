@@ -16,6 +16,7 @@ from graflow_nb.core.scope import current_workflow, running
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from graflow_nb.core.arguments import Binding
     from graflow_nb.core.run import TaskRecord
 
 NOT_GIVEN: Any = object()
@@ -138,6 +139,15 @@ class Task(Composable):
     def guarded(self) -> Sequence[str]:
         """The tasks of which it decides what their failure means, if it is the node of a group."""
         return ()
+
+    @property
+    def rescue(self) -> Task | None:
+        """What is asked when it has failed for good; as `graflow_nb.core.rescuing` says."""
+        return None
+
+    def own_binding(self, befores: Sequence[Task]) -> Binding | None:  # noqa: ARG002 - for those that have one
+        """Return its arguments, if it takes what is wired before it in a way of its own."""
+        return None
 
     @property
     def origin(self) -> Task | None:

@@ -86,10 +86,11 @@ class Timing(RunState):
         """Go on without a call that took too long and cannot be broken off; what it returns is ignored."""
         call = self._calls.get(name)
         if call is not None and call.number == number:
+            self._leave(name)
             self._let_go(name)
             record = self.run.records[name]
             error = _timeout(call.task)
-            if not self._tries_again(record, error, is_tidy=False):
+            if not (self._tries_again(record, error, is_tidy=False) or self._is_rescued(record, error)):
                 self._fail(record, error)
 
     def _name_timeout(self, outcome: Outcome, task: Task) -> None:

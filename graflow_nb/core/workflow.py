@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 from typing import TYPE_CHECKING, Any, Self
+from weakref import WeakMethod
 
 from graflow_nb.core.compose import Composable
 from graflow_nb.core.executing import Executing
@@ -64,6 +65,7 @@ class WorkflowContext(Composable, Executing, Pictures):
         self.channel = dict(channel or {})
         self.resources = read_amounts(f"workflow {name!r}: resources", resources or {})
         self.graph = TaskGraph()
+        self.graph.planned = WeakMethod(self.plan)
         self.last_run: Run | None = None
         self._plan: Plan | None = None
         self.services = services_for(self)

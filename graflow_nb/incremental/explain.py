@@ -81,6 +81,7 @@ _WHAT = {
     "result": "the result of {name!r}, which it asked for",
     "channel": "channel key {name!r}",
     "channel key": "whether the channel has {name!r}",
+    "channel list": "whether channel key {name!r} can be added to",
     "channel keys": "which keys the channel has",
     "round": "how many times it was to run",
     "cycle": "which call it is in the run",

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from graflow_nb.core.surroundings import Surroundings
     from graflow_nb.core.task import Task
 
-NOTED = frozenset({"seed", "cycle", "round", "result", "channel", "channel key", "channel keys", "max_cycles"})
+NOTED = frozenset(
+    {"seed", "cycle", "round", "result", "channel", "channel key", "channel list", "channel keys", "max_cycles"}
+)
 """The kinds of `Used` that are told of here."""
 
 

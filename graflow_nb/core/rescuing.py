@@ -1,0 +1,74 @@
+"""What is done when a task has failed for good: it may be called again, or something else stands in for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from graflow_nb.core.arguments import Binding, Constant
+from graflow_nb.core.call import Produced
+from graflow_nb.core.errors import TaskCancelled
+from graflow_nb.core.run import TaskRecord
+from graflow_nb.core.state import RunState
+from graflow_nb.core.status import Status
+
+if TYPE_CHECKING:
+    from graflow_nb.core.call import Outcome
+
+
+class _CallAgain:
+    def __repr__(self) -> str:
+        return "CALL_AGAIN"
+
+
+CALL_AGAIN: Final = _CallAgain()
+"""What a rescue returns to have its task called again, with all its attempts."""
+
+
+class Rescuing(RunState):
+    """The part of `graflow_nb.core.runner.Runner` that asks a task's rescue.
+
+    A rescue (`Task.rescue`) is a task that nobody sees. It gets the error, how often it was asked before in this
+    run, and the task's own arguments; what it returns is the task's result, what it raises its error.
+    """
+
+    def _is_rescued(self, record: TaskRecord, error: BaseException) -> bool:
+        """Ask the rescue of a task that failed, if it has one."""
+        task, binding = record.task, self._bindings[record.task.name]
+        rescue = task.rescue
+        if rescue is None or self._stopped or not isinstance(binding, Binding):
+            return False
+        name, asked = task.name, rescue.name
+        tries = self._rescues.get(name, 0)
+        self._rescues[name] = tries + 1
+        given = (("error", Constant(error)), ("tries", Constant(tries)))
+        self._bindings[asked] = binding._replace(positional=(*given, *binding.positional))
+        self._asking[asked] = name, TaskRecord(rescue)
+        self._rescuers.add(asked)
+        self._earlier_outputs[name] = [*record.outputs]
+        record.status = Status.RETRYING
+        self._places["loop" if rescue.is_coroutine else "workers"].put(asked, task.options.priority)
+        return True
+
+    def _rescued(self, outcome: Outcome) -> None:
+        """Take what came of a rescue."""
+        name, _ = self._asking[outcome.name]
+        self._leave(outcome.name)
+        record, error = self.run.records[name], outcome.error
+        if record.status.is_final:
+            return
+        record.outputs = [*self._earlier_outputs.get(name, ()), *outcome.outputs]
+        self._earlier_outputs[name] = [*record.outputs]
+        if error is None and outcome.value is CALL_AGAIN and not self._stopped:
+            self._attempts.pop(name, None)
+            record.attempts += 1
+            self._decide(name)
+        elif error is None and outcome.value is not CALL_AGAIN:
+            values: dict[str | None, Any] = {None: outcome.value}
+            values.update(outcome.variables)
+            reuse = self._reuse
+            prints = {key: reuse.prints_of(value)[None] for key, value in values.items()} if reuse else {}
+            self._settle(record, Produced(name, values, prints), Status.SUCCEEDED)
+        elif isinstance(error, TaskCancelled) or error is None:
+            self._cancel_alone(record, "cancelled while it ran")
+        else:
+            self._fail(record, error)
