@@ -235,7 +235,7 @@ def _with_items(binding: Binding, places: Sequence[tuple[int, str]], given: Mapp
     keyword = binding.keyword
     if len(places) < len(given):
         keyword = tuple((name, Constant(given[name]) if name in given else old) for name, old in keyword)
-    return binding._replace(positional=tuple(positional), keyword=keyword)
+    return Binding(tuple(positional), keyword, binding.free, binding.behind)
 
 
 def group_task(group: ParallelGroup, policy: Any, name: str | None) -> Group:
