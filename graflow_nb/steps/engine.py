@@ -12,7 +12,7 @@ from graflow_nb.steps.calls import Ended
 from graflow_nb.steps.registry import as_mapping
 from graflow_nb.steps.results import WorkflowResult
 from graflow_nb.steps.setting import Setting
-from graflow_nb.steps.state import as_context
+from graflow_nb.steps.state import Variables, as_context
 from graflow_nb.steps.status import WorkflowStatus
 from graflow_nb.steps.task import TRAIL, StepTask
 from graflow_nb.steps.watching import Watch
@@ -193,7 +193,7 @@ def _result(
     state = begins.branch()
     for record in reversed(records):
         if record.produced is not None:
-            state.variables.update(record.produced.get(TRAIL)["state"])
+            state.variables = Variables(record.produced.get(TRAIL)["state"])
             break
     metadata = {**workflow.metadata, **begins.metadata}
     if setting.escalations:
