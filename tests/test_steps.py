@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -49,8 +50,8 @@ def run(*steps, context=None, resume=False, handler=None, **engine):
 class Fails:
     """A tool that fails so many times, and then returns how often it was called."""
 
-    def __init__(self, times=10**6, error=ConnectionError("network down")):
-        self.left, self.error, self.calls = times, error, 0
+    def __init__(self, times=10**6, error=None):
+        self.left, self.error, self.calls = times, error or ConnectionError("network down"), 0
 
     def execute(self, args, context):
         self.calls += 1
@@ -325,7 +326,10 @@ def test_reaching_the_maximum_is_told():
     step = LoopStep("loop", ToolStep("s", lambda: 1), lambda state, i: True, max_iterations=2)
     result = run(step)
     assert result.success
-    assert result.steps[0].metadata == {"stopped": "after 2 iterations, which are its max_iterations", "iterations": 2}
+    assert result.steps[0].metadata == {
+        "stopped": "after 2 iterations, which are its max_iterations",
+        "iterations": 2,
+    }
 
 
 # Retries and timeouts
@@ -346,7 +350,9 @@ def test_retries_and_attempts(given, calls, is_nested):
 
 def test_by_default_nothing_is_tried_again_and_retries_wait_with_jitter_and_a_cap():
     assert ToolStep("s").retry is None
-    assert ToolStep("s").with_retry(3, delay=1, max_delay=5, backoff=3).retry == RetryPolicy(3, 1, 3, 5, jitter=True)
+    assert ToolStep("s").with_retry(3, delay=1, max_delay=5, backoff=3).retry == RetryPolicy(
+        3, 1, 3, 5, jitter=True
+    )
 
 
 def test_a_composite_is_tried_again_as_a_whole():
@@ -422,15 +428,25 @@ def test_the_handler_of_a_step_is_asked_first():
 
 def test_fail_leaves_the_decision_to_the_parents_policy():
     step = ParallelStep("p", branches("a")).with_failure_policy("ignore_failures")
-    result = run(step, handler=lambda error, step, state: {"action": "fail", "escalate": True, "notify_team": True})
+    result = run(
+        step, handler=lambda error, step, state: {"action": "fail", "escalate": True, "notify_team": True}
+    )
     assert result.success
     assert result.metadata["escalations"] == [
-        {"step": "p/a", "error": "ConnectionError: network down", "action": "fail", "escalate": True, "notify_team": True}
+        {
+            "step": "p/a",
+            "error": "ConnectionError: network down",
+            "action": "fail",
+            "escalate": True,
+            "notify_team": True,
+        }
     ]
 
 
 def test_a_fallback_that_fails_too_is_the_error():
-    result = run(ToolStep("s", Fails()), handler=lambda error, step, state: ToolStep("other", Fails(error=OSError(5))))
+    result = run(
+        ToolStep("s", Fails()), handler=lambda error, step, state: ToolStep("other", Fails(error=OSError(5)))
+    )
     assert result.error == "step 's/other' failed: OSError: 5"
 
 
@@ -586,7 +602,7 @@ def counted(folder, name, value):
     """Return a tool that leaves a mark in a folder whenever it is called."""
 
     def tool(marks):
-        with open(marks, "a") as file:
+        with Path(marks).open("a") as file:
             file.write(f"{name} ")
         return value
 
@@ -672,7 +688,9 @@ def test_a_step_takes_the_one_result_before_it():
 
 
 def test_the_flow_of_a_workflow_is_drawn_and_run_like_any():
-    choose = ConditionalStep("if", lambda state: state["x"] > 1, ToolStep("yes", lambda: "y"), ToolStep("no", lambda: "n"))
+    choose = ConditionalStep(
+        "if", lambda state: state["x"] > 1, ToolStep("yes", lambda: "y"), ToolStep("no", lambda: "n")
+    )
     flow = create_workflow("w", steps=[ToolStep("a", lambda: {"x": 2}), choose]).flow({"x": 0})
     assert list(flow.graph.edges) == [("a", "if")]
     ran = flow.run()

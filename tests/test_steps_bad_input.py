@@ -82,7 +82,11 @@ WRITTEN_WRONG = [
     (lambda: Tool(""), TypeError, "a text that is not empty"),
     (lambda: Tool("t", function=5), TypeError, "something to call"),
     (lambda: Agent("a", instructions=5), TypeError, "a text, or a function"),
-    (lambda: asyncio.run(WorkflowEngine().execute_workflow(WorkflowBuilder("w"))), TypeError, "build\\(\\) returns one"),
+    (
+        lambda: asyncio.run(WorkflowEngine().execute_workflow(WorkflowBuilder("w"))),
+        TypeError,
+        "build\\(\\) returns one",
+    ),
     (lambda: asyncio.run(Workflow("w").execute(5)), TypeError, "a WorkflowContext, or a dict"),
 ]
 

@@ -19,7 +19,7 @@ TOOLS = {
 }
 AGENTS = ("order_validation_agent", "inventory_agent", "fulfillment_agent")
 
-RUN = '''
+RUN = """
 async def run_it(order=None):
     flow = await create_order_processing_workflow()
     for step in flow.all_steps():
@@ -36,7 +36,7 @@ async def run_it(order=None):
     else:
         await WorkflowEngine().execute_workflow(flow, context)
     return flow.last_result
-'''
+"""
 
 
 class Shop:
@@ -75,7 +75,7 @@ def known(monkeypatch):
 @pytest.fixture(params=["script", "streamed", "notebook"])
 def order(request):
     """Run the example as it is written, but for the engine's last lines."""
-    source = block_with("async def create_order_processing_workflow():").partition('if __name__ ==')[0]
+    source = block_with("async def create_order_processing_workflow():").partition("if __name__ ==")[0]
 
     def place():
         space = {"__name__": "shop", "streamed": request.param == "streamed"}
