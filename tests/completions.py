@@ -19,7 +19,7 @@ class Server:
     def __init__(self, *answers):
         self.answers = [*answers]
         self.requests = []
-        self.closed = threading.Event()
+        self.asked, self.closed = threading.Event(), threading.Event()
         self._lock = threading.Lock()
         server = self
 
@@ -49,6 +49,7 @@ class Server:
         with self._lock:
             self.requests.append((handler.path, handler.headers, body))
             answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        self.asked.set()
         if answer == "hang":
             self.closed.wait(30)
             answer = "drop"

@@ -130,8 +130,7 @@ def test_a_cancelled_workflow_closes_the_connection(serve):
             model = OpenAIChatModel("little", provider=OpenAIProvider(openai_client=client))
             flow = create_workflow("w", steps=[AgentStep("s", Agent("a", model=model), "m")])
             execution = asyncio.ensure_future(flow.execute())
-            while not server.requests:
-                await asyncio.sleep(0)
+            assert await asyncio.to_thread(server.asked.wait, 10)
             execution.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await execution
