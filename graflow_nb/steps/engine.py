@@ -12,7 +12,7 @@ from graflow_nb.steps.calls import Ended
 from graflow_nb.steps.registry import as_mapping
 from graflow_nb.steps.results import WorkflowResult
 from graflow_nb.steps.setting import Setting
-from graflow_nb.steps.state import as_context
+from graflow_nb.steps.state import Variables, as_context
 from graflow_nb.steps.status import WorkflowStatus
 from graflow_nb.steps.task import TRAIL, StepTask
 from graflow_nb.steps.watching import Watch
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping
     from os import PathLike
 
+    from graflow_nb.core.run import Run
     from graflow_nb.core.workflow import WorkflowContext as Flow
     from graflow_nb.steps.logger import WorkflowLogger
     from graflow_nb.steps.results import StepResult
@@ -174,26 +175,26 @@ def _forced(flow: Flow, setting: Setting) -> list[str]:
     return [task.name for task in tasks if not (setting.resume or task.step.cache)]
 
 
+def _status(workflow: Workflow, run: Run | None, statuses: list[Status]) -> WorkflowStatus:
+    good = {Status.SUCCEEDED, Status.CACHED, Status.SKIPPED}
+    if good.issuperset(statuses) and len(statuses) == len(workflow.steps):
+        return WorkflowStatus.COMPLETED
+    if run is not None and Status.FAILED in statuses and not run.was_cancelled:
+        return WorkflowStatus.FAILED
+    return WorkflowStatus.CANCELLED
+
+
 def _result(
     workflow: Workflow, begins: WorkflowContext, setting: Setting, watch: Watch, seconds: float
 ) -> WorkflowResult:
     run = watch.run
     records = [run.records[step.step_id] for step in workflow.steps] if run is not None else []
-    statuses = {record.status for record in records}
     failed = next((record for record in records if record.status is Status.FAILED), None)
-    status = WorkflowStatus.COMPLETED
-    if failed is not None:
-        status = WorkflowStatus.FAILED
-    elif (
-        (run is None and workflow.steps)
-        or not all(one.is_final for one in statuses)
-        or Status.CANCELLED in statuses
-    ):
-        status = WorkflowStatus.CANCELLED
+    status = _status(workflow, run, [record.status for record in records])
     state = begins.branch()
     for record in reversed(records):
         if record.produced is not None:
-            state.variables.update(record.produced.get(TRAIL)["state"])
+            state.variables = Variables(record.produced.get(TRAIL)["state"])
             break
     metadata = {**workflow.metadata, **begins.metadata}
     if setting.escalations:

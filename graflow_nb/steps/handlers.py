@@ -77,7 +77,10 @@ async def _answer(
         )
         if (said := await _ask(handler, path, error, result, state)) is not None:
             return said
-    for handler in setting.general_handlers:
+    is_known = isinstance(error, StepError) and error.path.startswith(
+        f"{path}/"
+    )  # they were asked where it failed
+    for handler in () if is_known else setting.general_handlers:
         if (said := await _ask(handler, path, error, error, step, state)) is not None:
             return said
     return None
