@@ -8,6 +8,8 @@ from graflow_nb.core.channel import Command as Write
 from graflow_nb.core.task import Task
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from graflow_nb.core.compose import Composable
 
 COMMANDS = "<commands>"
@@ -57,3 +59,8 @@ def _bound(task: Task) -> dict[str, Any]:
 
 
 Command: TypeAlias = Next | Again | Skip | End | Write
+
+
+def writes_in(commands: Iterable[Command]) -> list[Write]:
+    """Return what commands write to the channel."""
+    return [command for command in commands if isinstance(command, Write)]

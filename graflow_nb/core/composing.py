@@ -65,7 +65,7 @@ class Composing(RunState):
             needs = None if limit is None else {resource: 1}
             self._admit(task, binding, inside or before, waits_for=inside, needs=needs)
         self._conditions.update(expansion.conditions)
-        self._guarded.update(dict.fromkeys(expansion.born, name))
+        self._guard(name, expansion.born)
         self._member_of.update(dict.fromkeys(expansion.born, name))
         self._ended[name] = 0
         self.run.frames[name] = expansion.members
@@ -107,7 +107,7 @@ class Composing(RunState):
 
     def _let_rest(self, name: str, first: str) -> None:
         """Stop what is left of a group: one success was enough."""
-        others = [task for task, by in self._guarded.items() if by == name and task != first]
+        others = self._under(name) - {first}
         for other in others:
             if self.run.records[other].status is Status.RUNNING:
                 self.run.canceller(other)
@@ -125,12 +125,10 @@ class Composing(RunState):
             if isinstance(part, Failure):
                 prints = self._reuse.prints_of(part) if self._reuse else {}
                 parts[member] = self._made[member] = Produced(member, {None: part}, prints)
-        self.run.tolerated |= {n for n, by in self._guarded.items() if by == name}
-        statuses = {self.run.records[member].status for member in expansion.members}
+        self.run.tolerated |= self._under(name)
+        statuses = {self.run.records[member].status for member in expansion.members} - {Status.SKIPPED}
         produced = self._gathered(name, parts, is_one=expansion.is_one)
-        self._succeed(
-            record, produced, Status.CACHED if statuses <= {Status.CACHED} and statuses else Status.SUCCEEDED
-        )
+        self._succeed(record, produced, Status.CACHED if statuses == {Status.CACHED} else Status.SUCCEEDED)
 
     def _gathered(self, name: str, parts: Mapping[str, Produced], *, is_one: bool) -> Produced:
         values = [*parts.values()]
@@ -142,6 +140,13 @@ class Composing(RunState):
             return Produced(name, {None: None}, self._reuse.prints_of(None) if self._reuse else {})
         prints = {None: values[-1].prints.get(None)}
         return Produced(name, {}, prints, lambda _: values[-1].value)
+
+    def _under(self, name: str) -> set[str]:
+        """Return all that a composite guards, and what that guards in turn."""
+        found = {one for one, by in self._guarded.items() if by == name}
+        for one in [one for one in found if self.run.records[one].task.is_composite]:
+            found |= self._under(one)
+        return found
 
     def _is_tolerated(self, name: str) -> bool:
         """Whether a group decides what a task's failure means, and it is no strict one."""

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from numpy.random import Generator
 
     from graflow_nb.core.arguments import Binding
-    from graflow_nb.core.channel import Channel
     from graflow_nb.core.compose import Operand
     from graflow_nb.core.run import TaskRecord
     from graflow_nb.core.typed_channel import TypedChannel
@@ -147,6 +146,11 @@ class TaskContext:
             known = None if fraction is None else min(max(float(fraction), 0.0), 1.0)
             record.progress = known, str(text)
 
+    @property
+    def is_captured(self) -> bool:
+        """Whether what it prints and displays is kept apart from what other tasks do."""
+        return self._surroundings.is_captured
+
     def runs_on(self, worker: str) -> None:
         """Say which worker the task runs on; whoever watches the run sees it."""
         record = self._surroundings.records.get(self.task_name)
@@ -179,7 +183,8 @@ class TaskContext:
         """
         if self._channel is None:
             with _making:  # a task may start threads, and what any of them reads counts
-                self._channel = self._channel or TaskChannel(self._surroundings.channel)
+                around = self._surroundings
+                self._channel = self._channel or TaskChannel(around.channel, look=around.content_of)
         return self._channel
 
     @property
@@ -324,6 +329,7 @@ class TaskContext:
         channel = self._channel
         if channel is None:
             return self.commands
+        channel.close()
         self.volatile |= channel.volatile
         for key, (kind, seen) in channel.reads.items():
             self.noted[_NOTED[kind], key] = ABSENT if kind == "absent" else seen
@@ -340,45 +346,6 @@ _NOTED = {
     "list": "channel list",
     "keys": "channel keys",
 }
-
-
-class ExecutionContext:
-    """What is left of a run: its results and its channel; returned by ``execute(return_context=True)``.
-
-    Attributes
-    ----------
-    run_id, session_id : str
-    elapsed_time : float
-        Seconds.
-    """
-
-    def __init__(self, run_id: str, elapsed_time: float, surroundings: Surroundings) -> None:
-        self.run_id = self.session_id = run_id
-        self.elapsed_time = elapsed_time
-        self._surroundings = surroundings
-
-    def get_channel(self) -> Channel:
-        """Return the run's channel."""
-        return self._surroundings.channel
-
-    @property
-    def channel(self) -> Channel:
-        """The same as `get_channel()`."""
-        return self._surroundings.channel
-
-    def get_typed_channel(self, schema: type[Any]) -> TypedChannel:
-        """Return the run's channel, checked; as `TaskContext.get_typed_channel`."""
-        from graflow_nb.core.typed_channel import TypedChannel
-
-        return TypedChannel(self._surroundings.channel, schema)
-
-    def get_result(self, task: str | Task, default: Any = None) -> Any:
-        """Return what a task made, or `default` if it made nothing."""
-        there = self._surroundings.made.get(str(getattr(task, "name", task)))
-        return default if there is None else there.value
-
-    def __repr__(self) -> str:
-        return f"<ExecutionContext of run {self.run_id[:8]}>"
 
 
 class _RunningContext:

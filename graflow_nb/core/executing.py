@@ -10,9 +10,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from graflow_nb.core.backend import Here
-from graflow_nb.core.context import ExecutionContext
 from graflow_nb.core.drive import adrive, drive
 from graflow_nb.core.events import RunFinished
+from graflow_nb.core.execution_context import ExecutionContext
 from graflow_nb.core.inquiry import Inquiry
 from graflow_nb.core.limits import EVERY, check_needs
 from graflow_nb.core.run import Run

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from graflow_nb.core.channel import Command as Write
-from graflow_nb.core.commands import Again, End, Next
+from graflow_nb.core.born import plan_of_born
+from graflow_nb.core.commands import Again, End, Next, writes_in
 from graflow_nb.core.compose import Composable
 from graflow_nb.core.errors import CycleLimitError, TaskDefinitionError, UnknownTaskError, did_you_mean
-from graflow_nb.core.graph import TaskGraph
 from graflow_nb.core.limits import check_needs
-from graflow_nb.core.plan import Plan
 from graflow_nb.core.state import RunState
 from graflow_nb.core.status import Status
-from graflow_nb.core.task import Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,6 +18,7 @@ if TYPE_CHECKING:
     from graflow_nb.core.call import Produced
     from graflow_nb.core.commands import Command
     from graflow_nb.core.run import TaskRecord
+    from graflow_nb.core.task import Task
 
 
 class Growing(RunState):
@@ -63,7 +61,7 @@ class Growing(RunState):
     def _writes_again(self, record: TaskRecord, commands: Iterable[Command]) -> bool:
         """Write to the channel what a reused task wrote; it fails if another task has made that impossible."""
         try:
-            self._around_it.channel.apply([command for command in commands if isinstance(command, Write)])
+            self._around_it.channel.apply(writes_in(commands))
         except Exception as error:
             self._fail(record, error)
             return False
@@ -136,7 +134,12 @@ class Growing(RunState):
         assert isinstance(command.tasks, Composable)
         if command.is_jump:
             self._cut |= {(record.task.name, child) for child in after}
-        plan = Plan(self._small_graph(record.task, command.tasks, new), self._settings.scope)
+        records, made = self.run.records, self._made
+
+        def find(name: str) -> Task | None:
+            return records[name].task if name in made and name in records else None
+
+        plan = plan_of_born(record.task, command.tasks, new, find, self._settings.scope)
         leaves = {task.name for task in command.tasks.leaves}
         for task in new:
             befores = [before for before in plan.parents[task.name] if before in self.run.records]
@@ -145,21 +148,6 @@ class Growing(RunState):
             self._admit(task, binding, befores, children)
             self.run.born.add(task.name)
         self._conditions.update({name: c for name, c in plan.conditions.items() if name in self.run.born})
-
-    def _small_graph(self, parent: Task, tasks: Composable, new: Sequence[Task]) -> TaskGraph:
-        """Return a graph of new tasks, of the one that asked for them, and of those that they name."""
-        graph = TaskGraph()
-        graph.add(parent)
-        for task in new:
-            bound = [value.name for value in task.options.bound.values() if isinstance(value, Task)]
-            for named in (*bound, *(parameter.name for parameter in task.parameters)):
-                if named in self._made and named in self.run.records:
-                    graph.add(self.run.records[named].task)
-            graph.add(task)
-        graph.wire([parent], [task for task in tasks.roots if task in new])
-        for befores, afters in tasks.joins:
-            graph.wire(befores, afters)
-        return graph
 
     def _jump(self, record: TaskRecord, target: str, children: Sequence[str]) -> bool:
         """Go on with a task of this run; what is wired after this one is left aside, but for that and its kin.

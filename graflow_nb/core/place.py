@@ -45,11 +45,16 @@ class Place:
         else:
             self.queue.append(name)
 
-    def next(self) -> str | None:
-        """Return the task that is to go next, and no longer waits; None if none does."""
+    @property
+    def is_wanted(self) -> bool:
+        """Whether somebody waits."""
+        return bool(self.queue or self._ranked)
+
+    def next(self) -> str:
+        """Return the task that is to go next, and no longer waits."""
         if self._ranked and (self._ranked[0][0] < 0 or not self.queue):
             return heapq.heappop(self._ranked)[2]
-        return self.queue.popleft() if self.queue else None
+        return self.queue.popleft()
 
     def put_first(self, name: str, priority: int = 0) -> None:
         """Let a task wait for a slot once more, before those of its priority."""

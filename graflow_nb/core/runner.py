@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from graflow_nb.core.arguments import Source
     from graflow_nb.core.call import Outcome, Produced
+    from graflow_nb.core.limits import Limits
     from graflow_nb.core.place import Place
     from graflow_nb.core.run import TaskRecord
     from graflow_nb.core.task import Task
@@ -76,9 +77,11 @@ class Runner(Stopping, Timing, Growing, Composing, Conditions, Asking, Rescuing)
     def _advance(self) -> None:
         while not self._stopped:
             went_on = self._decide_all()
-            self._wake()
+            if self._limits is not None:
+                self._wake(self._limits)
             for place in self._places.values():
-                while place.has_room and not self._stopped and (name := place.next()) is not None:
+                while place.is_wanted and place.has_room and not self._stopped:
+                    name = place.next()
                     if self._limits is not None and not self._limits.take(name, self._needs.get(name, {})):
                         continue
                     if self._reuse is not None and self._reopens(name):
@@ -112,7 +115,8 @@ class Runner(Stopping, Timing, Growing, Composing, Conditions, Asking, Rescuing)
             try:
                 force = self._force.get(name)
                 decision = self._reuse.decide(record.task, binding, self._made, force=force)
-                if decision.produced is not None and not self._may_repeat(record, decision.produced):
+                made = decision.produced
+                if made is not None and made.has_commands and not self._may_repeat(record, made):
                     decision = self._reuse.decide(record.task, binding, self._made, force=True)
             except Exception as error:
                 self._fail(record, error)
@@ -289,7 +293,7 @@ class Runner(Stopping, Timing, Growing, Composing, Conditions, Asking, Rescuing)
 
     def _settle(self, record: TaskRecord, produced: Produced, status: Status) -> None:
         """Do what a task asked for, and let it be done, unless it asked to be called again."""
-        commands = produced.commands
+        commands = produced.commands if produced.has_commands else ()
         if not commands or not self._obey(record, produced, commands, status):
             for command in commands:
                 if isinstance(command, Skip):
@@ -344,12 +348,11 @@ class Runner(Stopping, Timing, Growing, Composing, Conditions, Asking, Rescuing)
         if self._settles or self._asks_later:
             self._told(record.task.name)
 
-    def _wake(self) -> None:
+    def _wake(self, limits: Limits) -> None:
         """Let those who waited for a resource, of which there may be enough now, wait for a slot again."""
-        if self._limits is not None:
-            for name in reversed(self._limits.woken()):
-                task = self._record(name).task
-                self._places[_place(task)].put_first(name, task.options.priority)
+        for name in reversed(limits.woken()):
+            task = self._record(name).task
+            self._places[_place(task)].put_first(name, task.options.priority)
 
 
 def _place(task: Task) -> str:

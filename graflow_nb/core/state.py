@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from graflow_nb.core.events import TaskAdded
 from graflow_nb.core.limits import EVERY, Limits
 from graflow_nb.core.options import DEFAULTS
+from graflow_nb.core.param import given as copy_of
 from graflow_nb.core.place import Place
 from graflow_nb.core.run import TaskRecord
 from graflow_nb.core.scheduler import Scheduler
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
     from graflow_nb.core.call import Call, Produced
     from graflow_nb.core.commands import Next
     from graflow_nb.core.composites import Expansion
+    from graflow_nb.core.condition import Condition
     from graflow_nb.core.events import Event
-    from graflow_nb.core.plan import Condition, Plan
+    from graflow_nb.core.plan import Plan
     from graflow_nb.core.run import Run
     from graflow_nb.core.settings import Settings
     from graflow_nb.core.status import Status
@@ -78,8 +80,9 @@ class RunState:
         run.is_captured = bool(settings.around)
         self._scheduler = Scheduler(parents, [name for name in names if plan.tasks[name].members])
         self._places = {word: Place(backend) for word, backend in places.items()}
+        channel = {key: copy_of(value) for key, value in settings.channel.items()}
         run.surroundings = self._around_it = Surroundings(
-            run.id, seed=settings.seed, channel=settings.channel, made=self._made, records=run.records
+            run.id, seed=settings.seed, channel=channel, made=self._made, records=run.records
         )
         self._around_it.is_captured = run.is_captured
         self._variables = contextvars.copy_context()
@@ -119,9 +122,9 @@ class RunState:
         self._member_of: dict[str, str] = {
             member: task.name for task in composites for member in task.members if member in self.run.records
         }
-        self._guarded: dict[str, str] = {
-            name: task.name for task in composites for name in task.guarded if name in self.run.records
-        }
+        self._guarded: dict[str, str] = {}  # by which composite; by the innermost, if several
+        for task in composites:
+            self._guard(task.name, [name for name in task.guarded if name in self.run.records])
         self._data: dict[str, Any] = {}  # of the present cycle, for tasks that were called more than once
         self._asked: dict[str, list[Next]] = {}  # by the cycles before: it comes after the last
         self._cycles = self._around_it.cycles  # likewise, which cycle this is
@@ -208,12 +211,16 @@ class RunState:
         self._scheduler.add(name, waits_for, children, patient=bool(task.members))
         if task.is_composite:
             self._member_of.update(dict.fromkeys(task.members, name))
-            self._guarded.update(dict.fromkeys(task.guarded, name))
+            self._guard(name, task.guarded)
         every = {EVERY: 1} if EVERY in self._settings.resources else {}
         if needs or task.options.resources or every:
             self._needs[name] = {**task.options.resources, **every, **(needs or {})}
             self._limits = self._limits or Limits(self._settings.resources)
         self._tell(TaskAdded(self.run, name))
+
+    def _guard(self, composite: str, names: Iterable[str]) -> None:
+        for name in names:
+            self._guarded.setdefault(name, composite)
 
     def _give_back(self, name: str) -> None:
         """Give back what a call took of the resources."""

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graflow_nb.core.arguments import Binding, Constant, Gathered, Upstream
 from graflow_nb.core.composites import Composite, Expansion
+from graflow_nb.core.condition import Condition
 from graflow_nb.core.errors import TaskDefinitionError, did_you_mean
 from graflow_nb.core.param import Param
-from graflow_nb.core.plan import Condition, Plan
 from graflow_nb.core.policy import strict
 from graflow_nb.core.scope import current_workflow
 from graflow_nb.core.selection import needed_for
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from graflow_nb.core.arguments import Source
     from graflow_nb.core.call import Produced
+    from graflow_nb.core.plan import Plan
     from graflow_nb.core.workflow import WorkflowContext
 
 
@@ -70,7 +71,9 @@ class Subflow(Composite):
     def parameters(self) -> tuple[Parameter, ...]:
         """What its own tasks lack, and its parameters."""
         plan = self.flow.plan()
-        names = dict.fromkeys(name for missing in plan.missing.values() for name in missing.parameters)
+        wanted = {*plan.default_targets}
+        lacking = [m for name, m in plan.missing.items() if name in wanted or not plan.tasks[name].is_template]
+        names = dict.fromkeys(name for missing in lacking for name in missing.parameters)
         required = [Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names]
         params = {name: task.value for name, task in plan.tasks.items() if isinstance(task, Param)}
         return (*required, *(Parameter(n, inspect.Parameter.KEYWORD_ONLY, value) for n, value in params.items()))

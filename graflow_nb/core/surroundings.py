@@ -51,6 +51,8 @@ class Surroundings:
         Which call of a task the present one is, for those that were called more than once.
     rounds : dict of str to int
         How many times a task has been to run, for those that a jump back reached.
+    content_of : callable or None
+        Returns what tells a value's content, if results are kept.
     local : dict
         What tasks keep for themselves from one call to the next, by task.
     post, cancel : callable
@@ -60,9 +62,8 @@ class Surroundings:
     """
 
     __slots__ = (
-        "cancel", "cancelled", "channel", "cycles", "is_captured", "local", "made", "post", "records", "rounds",
-        "run_id", "seed",
-        "started",
+        "cancel", "cancelled", "channel", "content_of", "cycles", "is_captured", "local", "made", "post",
+        "records", "rounds", "run_id", "seed", "started",
     )  # fmt: skip
 
     def __init__(
@@ -83,6 +84,7 @@ class Surroundings:
         self.started = time.perf_counter()
         self.cycles: dict[str, int] = {}
         self.rounds: dict[str, int] = {}
+        self.content_of: Callable[[Any], Any] | None = None
         self.local: dict[str, dict[str, Any]] = {}
         self.is_captured = False
         self.disconnect()
