@@ -20,11 +20,16 @@ def same(item: int) -> int:
     return item
 
 
+def count(mapped: list[int]) -> int:
+    """Return how many there are."""
+    return len(mapped)
+
+
 def build(**options: Any) -> WorkflowContext:
     """Return a workflow of a map, and of a task that takes its result."""
     with workflow("map") as flow:
         Task("same", same).map(range(COUNT), name="mapped", **options)
-        Task("count", lambda mapped: len(mapped))
+        Task("count", count)
     return flow
 
 
