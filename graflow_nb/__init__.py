@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from graflow_nb.backends.loop import LoopBackend
 from graflow_nb.backends.threads import ThreadBackend
 from graflow_nb.core.compose import Chain, ParallelGroup, chain, parallel
-from graflow_nb.core.context import ExecutionContext, TaskContext, context
+from graflow_nb.core.context import TaskContext, context
 from graflow_nb.core.decorators import task
 from graflow_nb.core.errors import (
     ConditionError,
@@ -45,6 +45,7 @@ from graflow_nb.core.errors import (
     UnknownTaskError,
     WorkflowCancelled,
 )
+from graflow_nb.core.execution_context import ExecutionContext
 from graflow_nb.core.graph import TaskGraph
 from graflow_nb.core.policy import Failure, at_least, best_effort, critical, first_success, strict
 from graflow_nb.core.retry import RetryPolicy
@@ -58,7 +59,11 @@ from graflow_nb.incremental.files import File
 from graflow_nb.incremental.fingerprint import fingerprint
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from IPython.core.interactiveshell import InteractiveShell
+
+    from graflow_nb.notebook.loaded import LoadedFlow
 
 __all__ = [
     "Chain",
@@ -102,6 +107,7 @@ __all__ = [
     "critical",
     "fingerprint",
     "first_success",
+    "load_flow",
     "load_ipython_extension",
     "parallel",
     "strict",
@@ -109,6 +115,36 @@ __all__ = [
     "unload_ipython_extension",
     "workflow",
 ]
+
+
+def load_flow(path: str | PathLike[str], *, flow: str | None = None, cache: str = "memory") -> LoadedFlow:
+    """Load the flow of a notebook or script, to run its tasks from another program, in unit tests above all.
+
+    The cells that the flow needs are run, and no task is. Cells find files and modules as in the notebook,
+    from its folder; what they show is kept from the terminal.
+
+    Parameters
+    ----------
+    path : str or path
+    flow : str, optional
+        Which of its flows, if there are several.
+    cache : str
+        Where results are kept, whatever the notebook says: ``"memory"``, ``"disk"``, ``"off"`` or a folder.
+
+    Returns
+    -------
+    LoadedFlow
+        ``flow.run("model", overrides={"load": small_table})`` runs a task with inputs replaced, and
+        ``flow["model"].result`` is its result.
+
+    Raises
+    ------
+    GraflowError
+        If it cannot be read, has no flow, or a cell fails.
+    """
+    from graflow_nb.notebook.loaded import LoadedFlow
+
+    return LoadedFlow(path, flow, cache)
 
 
 def default_services(flow: WorkflowContext) -> Services:

@@ -134,6 +134,15 @@ NOTEBOOKS: dict[str, list[str]] = {
         "n = 20\nmore = [i * n for i in range(3)]",
         "summary = f'{label}: {values} {more} {n}'\nsummary",
     ],
+    "records in a loop": [
+        "records = [{'n': n} for n in range(4)]",
+        "before = [dict(r) for r in records]",
+        "for i, r in enumerate(records):\n    r['square'] = i ** 2",
+        "squares = [r['square'] for r in records]",
+        "hits = 0\ndef hit():\n    global hits\n    hits += 1",
+        "for r in records:\n    if r['square'] > 1:\n        hit()",
+        "share = hits / len(records)",
+    ],
     "a lambda that waits": [
         "scale = 2",
         "transform = lambda v: v * scale",

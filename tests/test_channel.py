@@ -201,6 +201,16 @@ def test_commands_that_are_done_again_are_done_all_at_once():
     assert all(state["x"] == state["y"] for state in seen)
 
 
+def test_commands_that_cannot_all_be_done_again_are_not_begun():
+    channel = Channel({"a": 1, "b": []})
+    with pytest.raises(TypeError, match="'a' holds no list"):
+        channel.apply(
+            [Command("append", "b", 2), Command("clear"), Command("set", "a", 1), Command("append", "a", 1)]
+        )
+    assert channel.snapshot() == {"a": 1, "b": []}
+    assert channel.keys() == ["a", "b"]
+
+
 def test_what_was_done_can_be_done_again():
     one, other = Channel(), Channel({"old": 1})
     commands = [

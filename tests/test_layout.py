@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graflow_nb.views.layout import Box, Layout, lay_out
+from graflow_nb.views.boxes import Box, Layout
+from graflow_nb.views.layout import lay_out
 
 SLACK = 1e-6
 

@@ -66,8 +66,10 @@ def show(nb, cell="show"):
 
 
 def words(widget):
-    names = [node["name"] for node in widget.graph["nodes"]]
-    return dict(zip(names, (WORDS[byte & 15] for byte in widget.states), strict=True))
+    names, states = [node["name"] for node in widget.graph["nodes"]], widget.states
+    if len(names) != len(states):
+        return {}  # the publishing thread is between the two
+    return dict(zip(names, (WORDS[byte & 15] for byte in states), strict=True))
 
 
 def stale(widget):
@@ -388,6 +390,12 @@ class TestParameters:
         share = widget.params[1]
         assert (share["min"], share["max"], share["step"], share["default"]) == (0, 1, 0.1, 0.5)
 
+    def test_they_are_not_counted_as_tasks(self, with_param):
+        nb, widget = with_param
+        seen(widget, lambda: widget.run["line"].startswith("2 succeeded in"))
+        assert (widget.run["total"], widget.run["done"]) == (2, 2)
+        assert 'alt="2 tasks: 2 succeeded' in nb.displays[-1]["data"]["text/html"]
+
     def test_the_code_of_a_parameter_is_its_value(self, with_param):
         _, widget = with_param
         widget.selected = index(widget, "rate")
@@ -420,7 +428,7 @@ class TestParameters:
         press(widget, "param", name="rate", value=5)
         assert nb.ns["reached"].wait(PATIENCE)
         press(widget, "param", name="rate", value=6)
-        seen(widget, lambda: words(widget).get("slow") == "succeeded" and not widget.run["active"])
+        seen(widget, lambda: nb.last_run is not None and nb.last_run.results.get("slow") == 6)
         assert nb["slow"].result == 6
 
     def test_a_value_of_another_kind_is_refused(self, with_param):
@@ -448,6 +456,75 @@ def test_auto_runs_after_a_cell_what_it_made_out_of_date_and_a_failure_once(flow
     flow("%flow auto off")
     flow("%%task other\n3", cell="c2")
     assert flow.last_run.id == failed
+
+
+@pytest.fixture
+def runs(flow):
+    """The runs that have ended, in a notebook with "auto" on; and how to wait for the next of them."""
+    ended, came = [], threading.Event()
+    show(flow)
+    flow("%flow run")
+    flow("%flow auto on")
+    add = flow.session.history.add
+    flow.session.history.add = lambda run: (add(run), ended.append(run), came.set())
+
+    def next_():
+        assert came.wait(PATIENCE)
+        came.clear()
+        ended[-1].wait(PATIENCE)
+
+    ended_and_next = SimpleNamespace(ended=ended, next=next_)
+    yield ended_and_next
+    flow("%flow auto off")
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["%%task other\nimport time\nraise ValueError(time.time_ns())", "%%task other --cache off\n1"],
+    ids=["fails with another message each time", "is never reused"],
+)
+def test_auto_comes_to_rest(flow, runs, source):
+    flow(source, cell="c2")
+    runs.next()
+    for n in range(5):
+        flow(f"x = {n}")
+    assert flow.session.run_of(flow.flow) is None
+    assert len(runs.ended) == 1
+
+
+def test_auto_does_not_try_a_failure_again_that_came_while_a_cell_ran(flow, runs):
+    flow("import threading\ngo_on = threading.Event()")
+    flow.ns["next_"] = runs.next
+    flow("%%task other\ngo_on.wait()\n1 / 0", cell="c2")
+    flow("go_on.set()\nnext_()")
+    flow("1")
+    assert flow.session.run_of(flow.flow) is None
+    assert len(runs.ended) == 1
+
+
+def test_auto_runs_a_task_that_was_mended_though_it_never_had_a_result(flow, runs):
+    flow("%%task added\n1 / 0", cell="c9")
+    runs.next()
+    flow("%%task added\n1 / 1", cell="c9")
+    runs.next()
+    assert flow["added"].result == 1.0
+
+
+def test_auto_runs_a_task_that_failed_for_what_a_plain_cell_set_right(flow, runs):
+    flow("divisor = 0")
+    flow("%%task added\n1 / divisor", cell="c9")
+    runs.next()
+    flow("divisor = 2")
+    runs.next()
+    assert flow["added"].result == 0.5
+
+
+def test_auto_runs_a_task_that_is_never_reused_when_it_is_edited(flow, runs):
+    flow("%%task other --cache off\n1", cell="c2")
+    runs.next()
+    flow("%%task other --cache off\n2", cell="c2")
+    runs.next()
+    assert flow["other"].result == 2
 
 
 def test_fifty_displays_leave_nothing_behind(flow):
@@ -486,3 +563,48 @@ def test_a_flow_shown_by_a_task_is_a_picture(live):
     live("%flow run", cell="run")
     assert len(widgets(live)) == 1
     assert "text/html" in live["shows"].outputs[0]["data"]
+
+
+def test_what_was_looked_at_before_a_run_began_does_not_bring_its_marks_back(flow, monkeypatch):
+    flow("%flow run")
+    show(flow)
+    (board, _), *_ = flow.session.live._boards.values()
+    flow("%%task load\nprint('loading')\nrows = [1, 2]", cell="c0")
+    assert board.stale == {"load", "fit"}
+    look = flow.flow.stale
+
+    def look_slowly(plan):
+        found = look(plan)
+        flow.flow.run()  # on another thread
+        return found
+
+    monkeypatch.setattr(flow.flow, "stale", look_slowly)
+    board.refresh()
+    assert board.stale == frozenset()
+
+
+FLOW = "with workflow('etl') as etl:\n    Task('first', lambda: {})\netl"
+
+
+def test_a_widget_says_that_its_flow_was_made_anew(live):
+    live("from graflow_nb import Task")
+    live(FLOW.format(1), cell="shown")
+    (widget,) = widgets(live)
+    assert widget.run["notes"] == []
+    live(FLOW.format(2).removesuffix("etl"), cell="made anew")
+    seen(widget, lambda: any("made anew" in note for note in widget.run["notes"]))
+
+
+def test_a_run_of_another_flow_leaves_a_widget_as_it_was(flow):
+    widget = show(flow)
+    flow("from graflow_nb import Task\nwith workflow('other') as second:\n    Task('load', lambda: 1)")
+    flow("second.run()", cell="second")
+    other = widgets(flow)[-1]
+    seen(other, lambda: words(other) == {"load": "succeeded"})
+    assert other.graph["flow"] == "other"
+    flow("1")
+    board, _ = flow.session.live._boards[flow.flow]
+    board.close()  # what is to be published is out
+    assert set(words(widget).values()) == {"not run"}
+    assert widget.run["id"] == ""
+    assert widget.run["notes"] == []

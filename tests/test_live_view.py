@@ -6,6 +6,7 @@ import json
 import math
 import struct
 import threading
+from dataclasses import replace
 
 from graflow_nb import Status, context, task, workflow
 from graflow_nb.core.task import TaskWrapper
@@ -22,7 +23,7 @@ from graflow_nb.views.live import (
     timeline_data,
     times_data,
 )
-from graflow_nb.views.model import EdgeView, FlowView, NodeView
+from graflow_nb.views.model import EdgeView, FlowView, GroupView, NodeView
 from graflow_nb.views.packed import packed
 from graflow_nb.views.snapshot import live_view
 
@@ -64,6 +65,16 @@ def test_a_thousand_nodes_fit_in_little():
     assert len(states_data(view)) == 1000
     assert len(times_data(view)) == 8000
     assert len(packed(graph_data(view))) < 45_000
+
+
+def test_groups_come_with_their_places():
+    view = replace(chain_of(NodeView("a"), NodeView("b")), groups=(GroupView("g", (1,)),))
+    graph = graph_data(view)
+    (group,), node = graph["groups"], graph["nodes"][1]
+    assert group["name"] == "g"
+    assert group["x"] < node["x"]
+    assert group["y"] < node["y"]
+    assert json.loads(packed(graph))["groups"] == [group]
 
 
 def test_an_edge_that_goes_straight_needs_no_points():
@@ -194,3 +205,32 @@ def test_a_task_has_been_ready_before_it_starts():
     run = flow.run(workers=1)
     for row in timeline_data(live_view("queue", flow.plan(), run))["rows"]:
         assert 0 <= row["ready"] <= row["start"] <= row["end"]
+
+
+def test_a_template_is_drawn_when_it_has_run_itself():
+    with workflow("templates") as flow:
+
+        @task
+        def double(x=1):
+            return 2 * x
+
+        double.map([1, 2], name="doubles")
+
+    assert [node.name for node in live_view("templates", flow.plan(), None).nodes] == ["doubles"]
+    run = flow.run("double")
+    assert [node.name for node in live_view("templates", flow.plan(), run).nodes] == ["double", "doubles"]
+
+
+def test_many_items_of_a_map_are_told_by_the_map_alone():
+    with workflow("many") as flow:
+
+        @task
+        def double(x):
+            return 2 * x
+
+        double.map(range(100), name="doubles")
+
+    run = flow.run()
+    (node,) = live_view("many", flow.plan(), run).nodes
+    assert (node.name, len(run.records)) == ("doubles", 101)
+    assert run.records["doubles"].progress == (1.0, "100/100")

@@ -132,10 +132,14 @@ def test_the_overview_names_all():
         ("%flow list l", []),
         (
             "%%task load --",
-            ["--help", "--run", "--cache", "--max-age", "--version", "--inputs", "--ignore", "--main-thread"],
+            [
+                *["--help", "--run", "--cache", "--max-age", "--version", "--inputs", "--ignore", "--main-thread"],
+                *["--when", "--retries", "--retry-delay", "--backoff", "--timeout", "--resources", "--priority"],
+                "--max-cycles",
+            ],
         ),
         ("%%task load --cache o", ["on", "off"]),
-        ("%%task load --cache off --r", ["--run"]),
+        ("%%task load --cache off --ru", ["--run"]),
         ("   %flow run lo", ["load"]),
     ],
 )

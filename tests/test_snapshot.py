@@ -38,9 +38,9 @@ def test_a_run():
     notes = {node.name: node.note for node in view.nodes}
     assert notes["bad"] == "ValueError: no rows"
     assert "bad" in notes["after"]
-    assert {(edge.source, edge.target): edge.inferred for edge in view.edges} == {
-        ("load", "fit"): False,
-        ("bad", "after"): True,
+    assert {(edge.source, edge.target): edge.kind for edge in view.edges} == {
+        ("load", "fit"): "plain",
+        ("bad", "after"): "inferred",
     }
     assert all(node.seconds is not None for node in view.nodes if node.status is not Status.SKIPPED)
 

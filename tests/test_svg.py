@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graflow_nb.core.status import Status
-from graflow_nb.views.model import EdgeView, FlowView, NodeView
+from graflow_nb.views.model import EdgeView, FlowView, GroupView, NodeView
 from graflow_nb.views.svg import data_uri, place, tint, to_svg
 
 NS = "{http://www.w3.org/2000/svg}"
@@ -18,7 +18,7 @@ NODES = (
     NodeView("clean", Status.FAILED, 0.5, note="KeyError: 'x'"),
     NodeView("report"),
 )
-EDGES = (EdgeView("load", "clean", inferred=True), EdgeView("clean", "report"))
+EDGES = (EdgeView("load", "clean", kind="inferred"), EdgeView("clean", "report"))
 VIEW = FlowView("etl", NODES, EDGES, seconds=1.8)
 
 
@@ -49,7 +49,7 @@ def test_it_is_accessible():
 def test_inferred_edges_are_dashed_and_explained_only_beside_others():
     assert len([path for path in parsed(VIEW).iter(NS + "path") if path.get("stroke-dasharray")]) == 2
     assert texts(parsed(VIEW))[-2:] == ["explicit", "inferred from names"]
-    alike = replace(VIEW, edges=tuple(replace(edge, inferred=True) for edge in EDGES))
+    alike = replace(VIEW, edges=tuple(replace(edge, kind="inferred") for edge in EDGES))
     assert "explicit" not in texts(parsed(alike))
 
 
@@ -118,3 +118,24 @@ def test_a_data_uri_holds_the_svg():
 def test_tints_run_from_white_to_the_colour():
     assert tint("#1d4ed8", 0) == "#ffffff"
     assert tint("#1d4ed8", 1) == "#1d4ed8"
+
+
+def test_all_kinds_of_edges_are_told_apart_and_explained():
+    names = ["a", "b", "c", "d", "e"]
+    kinds = ["plain", "inferred", "conditional", "dynamic"]
+    edges = tuple(EdgeView("a", name, kind) for name, kind in zip(names[1:], kinds, strict=True))
+    root = parsed(FlowView("f", tuple(map(NodeView, names)), edges))
+    assert texts(root)[-4:] == ["explicit", "inferred from names", "conditional", "made while running"]
+    drawn = [path.get("stroke-dasharray") for path in root.iter(NS + "path") if path.get("marker-end")]
+    assert drawn[0] is None
+    assert len(set(drawn)) == 4
+
+
+@pytest.mark.parametrize("direction", ["LR", "TB"])
+def test_groups_are_frames_with_their_names(direction):
+    groups = (GroupView("<prepare>", (0, 1)), GroupView("clean only", (1,)))
+    root = parsed(replace(VIEW, groups=groups), direction=direction)
+    frames = [rect for rect in root.iter(NS + "rect") if rect.get("rx") == "12"]
+    assert len(frames) == 2
+    assert texts(root)[:2] == ["<prepare>", "clean only"]
+    assert float(frames[0].get("width")) > float(frames[1].get("width"))

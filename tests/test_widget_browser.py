@@ -349,7 +349,20 @@ def test_a_saved_notebook_keeps_the_last_picture(saved):
     cells = json.loads(saved.read_text("utf-8"))["cells"]
     shown = "".join(json.dumps(output) for output in cells[-1]["outputs"])
     assert "data:image/svg+xml;base64," in shown
-    assert "4 succeeded" in shown
+    assert "3 succeeded" in shown
+
+
+IS_TRUSTED = "() => jupyterapp.shell.currentWidget.content.widgets.every(({ model }) => model.trusted)"
+
+
+def test_a_reopened_notebook_that_is_trusted_shows_the_picture(saved, folder, open_notebook):
+    (folder / "again.ipynb").write_bytes(saved.read_bytes())  # with a kernel that knows nothing of the flow
+    reopened = open_notebook("again")
+    assert reopened.page.evaluate(IS_TRUSTED)
+    cell = reopened.cell("load >>")
+    cell.picture.wait_for()
+    assert "3 succeeded" in cell.picture.get_attribute("alt")
+    assert cell.element.locator(".gf").count() == 0
 
 
 def test_a_reopened_notebook_that_is_not_trusted_shows_the_picture(saved, folder, open_notebook):
@@ -357,9 +370,10 @@ def test_a_reopened_notebook_that_is_not_trusted_shows_the_picture(saved, folder
     notebook.cells[0].source += "  # another hand"
     nbformat.write(notebook, folder / "foreign.ipynb")
     reopened = open_notebook("foreign")
+    assert not reopened.page.evaluate(IS_TRUSTED)
     picture = reopened.cell("load >>").picture
     picture.wait_for()
-    assert "4 succeeded" in picture.get_attribute("alt")
+    assert "3 succeeded" in picture.get_attribute("alt")
     reopened.cell("load >>").element.screenshot(path=SCREENSHOTS / "widget-reopened.png")
 
 
@@ -368,7 +382,7 @@ def test_nbconvert_shows_the_picture(saved, browser, tmp_path):
     subprocess.run(command, check=True, capture_output=True)
     page = new_page(browser)
     page.goto((tmp_path / "saved.html").as_uri())
-    picture = page.locator("img[alt*='4 succeeded']").last
+    picture = page.locator("img[alt*='3 succeeded']").last
     picture.wait_for()
     assert picture.evaluate("img => img.complete && img.naturalWidth > 300")
     page.close()

@@ -10,6 +10,7 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final
 
+from graflow_nb.backends.numeric import numeric_threads
 from graflow_nb.core.call import Outcome
 from graflow_nb.core.errors import TaskCancelled
 
@@ -64,11 +65,14 @@ class ThreadBackend:
         self._is_tended = False
         self._busy: dict[int, Call | None] = {}
         self._striking = threading.Lock()
+        self._driver = 0
         self._deliver: Callable[[Outcome], None] = lambda _: None
 
     def open(self, deliver: Callable[[Outcome], None]) -> None:
-        """Take the function that each outcome goes to."""
+        """Take the function that each outcome goes to; the thread that opens it drives the run."""
         self._deliver = deliver
+        self._driver = threading.get_ident()
+        numeric_threads.begin()
 
     def submit(self, call: Call) -> None:
         """Queue a call, for a thread that is idle or, if it waits for long, a new one."""
@@ -97,6 +101,11 @@ class ThreadBackend:
                 busy = self._busy.get(ident)
                 if busy is not None and call in {None, busy}:
                     raise_in_thread(ident, TaskCancelled)
+
+    def replace(self, call: Call) -> None:  # noqa: ARG002 - whichever it is
+        """Start a thread beside one that is stuck."""
+        self._start_one()
+        self._bell.put(True)  # it may be that all others are stuck, and calls wait
 
     def close(self) -> None:
         """Let idle threads end, and busy ones after their call."""
@@ -157,7 +166,9 @@ class ThreadBackend:
                 self._is_ringing = False  # before looking, so that what comes now rings again
                 while self._calls:
                     self._make_next(ident)
+                numeric_threads.leave(ident)
                 self._busy.pop(ident)
+        numeric_threads.leave(ident)
         self._busy.pop(ident, None)
 
     def _make_next(self, ident: int) -> None:
@@ -167,7 +178,11 @@ class ThreadBackend:
             return
         if self._calls:
             self._ring()
-        self._deliver(self._made(call, ident))
+        numeric_threads.enter(ident, self._driver)
+        outcome = self._made(call, ident)
+        if not self._calls:
+            numeric_threads.leave(ident)  # first: whoever hears of the outcome finds the numbers as they were
+        self._deliver(outcome)
 
     def _made(self, call: Call, ident: int) -> Outcome:
         """Make a call; who strikes late strikes here, and no other call."""

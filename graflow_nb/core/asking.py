@@ -128,14 +128,16 @@ class Asking(RunState):
             self._stop_asked(name, f"nobody waits for it: {self._visible(by)!r} has ended")
 
     def _stop_asked(self, name: str, why: str) -> None:
-        if name in self._running or not self._cancel_waiting(name, why):
+        if self.run.records[name].status is Status.RUNNING or self._settling(name):
             self.run.canceller(name)
+        else:
+            self._cancel_waiting({name}, why)
 
     def _stop_asking(self, why: str) -> None:
         """Let nobody wait for what will not be started."""
         for name in list(self._settles):
             if name not in self._running and name in self._settles and not self._settling(name):
-                self._cancel_waiting(name, f"not started: {why}")
+                self._cancel_waiting({name}, f"not started: {why}")
 
     def _settling(self, name: str) -> bool:
         """Whether a call for a task, such as its condition, is still to come back."""

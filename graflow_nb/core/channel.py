@@ -217,10 +217,15 @@ class Channel:
             return {key: value for key, (value, end) in self._held.items() if now < end}
 
     def apply(self, commands: Iterable[Command]) -> None:
-        """Do commands again, all at once; what lives for a while does so from now on."""
+        """Do commands again, all at once or, if one cannot be done, none; a life begins now."""
         with self._mutex:
-            for command in commands:
-                self.do(command)
+            before = self._held.copy()
+            try:
+                for command in commands:
+                    self.do(command)
+            except BaseException:
+                self._held = before
+                raise
 
     def do(self, command: Command) -> Change:
         """Do a command; return what its key held before and after."""

@@ -226,6 +226,8 @@ class ParallelGroup(Composable):
         return PolicyGroup(self, group_task(self, policy, name or self.name))
 
     def __repr__(self) -> str:
+        if len(self.members) == 1:  # in brackets alone it would read as its member
+            return f"parallel({self.members[0]!r})"
         return f"({' | '.join(map(repr, self.members))})"
 
 

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import time
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from graflow_nb.core.commands import Again, Command, End, Next, Skip
 from graflow_nb.core.compose import as_composable
 from graflow_nb.core.errors import CycleLimitError, NoContextError, TaskDefinitionError
 from graflow_nb.core.scope import running
-from graflow_nb.core.surroundings import ABSENT
+from graflow_nb.core.surroundings import ABSENT, Surroundings
 from graflow_nb.core.task import Task
+from graflow_nb.core.task_channel import TaskChannel
 
 if TYPE_CHECKING:
     from numpy.random import Generator
 
     from graflow_nb.core.arguments import Binding
-    from graflow_nb.core.channel import Channel
     from graflow_nb.core.compose import Operand
     from graflow_nb.core.run import TaskRecord
-    from graflow_nb.core.surroundings import Surroundings
-    from graflow_nb.core.task_channel import TaskChannel
     from graflow_nb.core.typed_channel import TypedChannel
+
+_making = Lock()
 
 
 class TaskContext:
@@ -38,8 +39,6 @@ class TaskContext:
     ----------
     task_name : str
         The running task.
-    cycle_count : int
-        Which call of this task this is in the run, from 1; `next_iteration` asks for the next.
     commands : list of Command
         What it asked for so far.
     volatile : dict
@@ -55,13 +54,13 @@ class TaskContext:
     """
 
     __slots__ = (
-        "_channel", "_max_cycles", "_rng", "_surroundings", "begun", "commands", "cycle_count", "is_stopped",
-        "noted", "task_name", "volatile",
+        "_channel", "_cycle", "_max_cycles", "_rng", "_surroundings", "begun", "commands", "is_stopped", "noted",
+        "task_name", "volatile",
     )  # fmt: skip
 
     def __init__(self, task: Task, surroundings: Surroundings, cycle: int = 1) -> None:
         self.task_name = task.name
-        self.cycle_count = cycle
+        self._cycle = cycle
         self.commands: list[Command] = []
         self.volatile: dict[str, None] = {}
         self.noted: dict[tuple[str, str], Any] = {}
@@ -71,6 +70,14 @@ class TaskContext:
         self._surroundings = surroundings
         self._channel: TaskChannel | None = None
         self._rng: Generator | None = None
+        if surroundings.rounds and (this := surroundings.rounds.get(task.name)) is not None:
+            self.noted["round", task.name] = this
+
+    @property
+    def cycle_count(self) -> int:
+        """Which call of this task this is in the run, from 1; `next_iteration` asks for the next."""
+        self.noted["cycle", self.task_name] = self._cycle
+        return self._cycle
 
     @property
     def run_id(self) -> str:
@@ -120,7 +127,7 @@ class TaskContext:
                 self._rng = np.random.default_rng()
             else:
                 self.noted["seed", self.task_name] = seed
-                words = [seed % 2**64, *self.task_name.encode(), *([self.cycle_count] * (self.cycle_count > 1))]
+                words = [seed % 2**64, *self.task_name.encode(), *([self._cycle] * (self.cycle_count > 1))]
                 self._rng = np.random.default_rng(np.random.SeedSequence(words))
         return self._rng
 
@@ -175,9 +182,9 @@ class TaskContext:
         120
         """
         if self._channel is None:
-            from graflow_nb.core.task_channel import TaskChannel
-
-            self._channel = TaskChannel(self._surroundings.channel)
+            with _making:  # a task may start threads, and what any of them reads counts
+                around = self._surroundings
+                self._channel = self._channel or TaskChannel(around.channel, look=around.content_of)
         return self._channel
 
     @property
@@ -203,8 +210,8 @@ class TaskContext:
         Only the result of a task that comes before this one is sure to be there: better, take it as a parameter.
         """
         name = str(getattr(task, "name", task))
-        self.noted.setdefault(("result", name), self._surroundings.look("result", name))
         there = self._surroundings.made.get(name)
+        self.noted.setdefault(("result", name), ABSENT if there is None else there.prints.get(None, ABSENT))
         return default if there is None else there.value
 
     def set_local_data(self, key: str, value: Any) -> None:
@@ -270,7 +277,7 @@ class TaskContext:
         """
         if not self.can_iterate():
             raise CycleLimitError(
-                f"task {self.task_name!r} has been called {self.cycle_count} times in this run and asks "
+                f"task {self.task_name!r} has been called {self._cycle} times in this run and asks "
                 "for another iteration: end the loop (context.can_iterate() tells), or allow more: "
                 "@task(max_cycles=…)"
             )
@@ -310,11 +317,19 @@ class TaskContext:
         """End the run as cancelled: `WorkflowContext.execute` raises `WorkflowCancelled` then."""
         self.commands.append(End(str(message), is_failure=True))
 
+    def abandon(self) -> None:
+        """Let the call go on in surroundings of its own: it took too long, or was cancelled, and does not end."""
+        self._surroundings = Surroundings(seed=self._surroundings.seed)
+        self._surroundings.cancelled.set()
+        if self._channel is not None:
+            self._channel.leave()
+
     def close(self) -> list[Command]:
         """Say that the call is over; return all that it asked for, what it wrote to the channel included."""
         channel = self._channel
         if channel is None:
             return self.commands
+        channel.close()
         self.volatile |= channel.volatile
         for key, (kind, seen) in channel.reads.items():
             self.noted[_NOTED[kind], key] = ABSENT if kind == "absent" else seen
@@ -324,46 +339,13 @@ class TaskContext:
         return f"<TaskContext of {self.task_name!r}>"
 
 
-_NOTED = {"value": "channel", "absent": "channel", "exists": "channel key", "keys": "channel keys"}
-
-
-class ExecutionContext:
-    """What is left of a run: its results and its channel; returned by ``execute(return_context=True)``.
-
-    Attributes
-    ----------
-    run_id, session_id : str
-    elapsed_time : float
-        Seconds.
-    """
-
-    def __init__(self, run_id: str, elapsed_time: float, surroundings: Surroundings) -> None:
-        self.run_id = self.session_id = run_id
-        self.elapsed_time = elapsed_time
-        self._surroundings = surroundings
-
-    def get_channel(self) -> Channel:
-        """Return the run's channel."""
-        return self._surroundings.channel
-
-    @property
-    def channel(self) -> Channel:
-        """The same as `get_channel()`."""
-        return self._surroundings.channel
-
-    def get_typed_channel(self, schema: type[Any]) -> TypedChannel:
-        """Return the run's channel, checked; as `TaskContext.get_typed_channel`."""
-        from graflow_nb.core.typed_channel import TypedChannel
-
-        return TypedChannel(self._surroundings.channel, schema)
-
-    def get_result(self, task: str | Task, default: Any = None) -> Any:
-        """Return what a task made, or `default` if it made nothing."""
-        there = self._surroundings.made.get(str(getattr(task, "name", task)))
-        return default if there is None else there.value
-
-    def __repr__(self) -> str:
-        return f"<ExecutionContext of run {self.run_id[:8]}>"
+_NOTED = {
+    "value": "channel",
+    "absent": "channel",
+    "exists": "channel key",
+    "list": "channel list",
+    "keys": "channel keys",
+}
 
 
 class _RunningContext:

@@ -190,7 +190,8 @@ class _Driver:
         """Make a call on this thread; an interrupt breaks it off and cancels the run."""
         self._is_here = True
         try:
-            outcome = make_here(call)
+            with self._kept_going():
+                outcome = make_here(call)
         finally:
             self._is_here = False
         if self._was_struck:
@@ -198,6 +199,32 @@ class _Driver:
             outcome.error = TaskCancelled()
             self._inbox.append(_CANCEL)
         self._inbox.append(outcome)
+
+    @contextmanager
+    def _kept_going(self) -> Iterator[None]:
+        """Let another thread do what is due while this one is in a call."""
+        over = threading.Event()
+
+        def keep_going() -> None:
+            while not over.wait(WAKE if (left := self._control.left()) is None else min(left, WAKE)):
+                with self._turn:
+                    if not self._is_over and self._error is None:
+                        self._variables.run(self._step)
+
+        beside = threading.Thread(target=keep_going, name="graflow-beside", daemon=True)
+        beside.start()
+        try:
+            yield
+        finally:
+            over.set()
+            beside.join()
+
+    def _step(self) -> None:
+        try:
+            self._handle()
+            self._control.step()
+        except BaseException as error:
+            self._error = error
 
 
 def drive(runner: Runner, places: Mapping[str, Backend]) -> None:

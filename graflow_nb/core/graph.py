@@ -6,12 +6,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from graflow_nb.core.errors import CycleError, DuplicateTaskError, UnknownTaskError, did_you_mean
+from graflow_nb.core.overview import overview
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import networkx as nx
 
+    from graflow_nb.core.plan import Plan
     from graflow_nb.core.task import Task
 
 Join: TypeAlias = "tuple[str, tuple[str, ...]]"
@@ -52,6 +54,8 @@ class TaskGraph:
         Told of everything that is written.
     version : int
         Counts what is added, wired, unwired and removed: while it stands, the graph does.
+    planned : callable or None
+        Gives its plan, with the edges that names make, as long as its workflow is there.
 
     Examples
     --------
@@ -65,6 +69,7 @@ class TaskGraph:
 
     def __init__(self) -> None:
         self.journal: Journal | None = None
+        self.planned: Callable[[], Callable[[], Plan] | None] | None = None
         self.version = 0
         self._tasks: dict[str, Task] = {}
         self._joins: dict[str, dict[tuple[str, ...], None]] = {}
@@ -82,6 +87,28 @@ class TaskGraph:
     def edges(self) -> list[tuple[str, str]]:
         """The edges that operators wrote, as (before, after)."""
         return [(before, after) for after in self._tasks for before in self.predecessors(after)]
+
+    def show_info(self) -> None:
+        """Print how many tasks and edges there are, roots, leaves, a longest path, and what each task waits for.
+
+        Examples
+        --------
+        >>> from graflow_nb import Task, workflow
+        >>> with workflow("example") as flow:
+        ...     a, b, c = (Task(name, lambda: None) for name in "abc")
+        ...     _ = a >> (b | c)
+        >>> flow.graph.show_info()
+        3 tasks, 2 edges
+        roots: a
+        leaves: b, c
+        longest path: a >> b (2 tasks)
+          a
+          b  <- a
+          c  <- a
+        """
+        plan = self.planned() if self.planned is not None else None
+        parents = {n: self.predecessors(n) for n in self._tasks} if plan is None else plan().parents
+        print(overview(parents))  # noqa: T201 - it is asked to show it
 
     @property
     def nx_graph(self) -> nx.DiGraph:

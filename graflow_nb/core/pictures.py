@@ -58,6 +58,10 @@ class Pictures:
         """Return the workflow as lines of text."""
         return str(self._picture("text"))
 
+    def to_tree(self) -> str:
+        """Return the workflow as a tree: below each task what waits for it, and in full where it is first."""
+        return str(self._picture("tree"))
+
     def _picture(self, form: str, **options: Any) -> Any:
         if self.services.picture is None:
             raise GraflowError(f"workflow {self.name!r} was handed nothing to draw it with: set services.picture")

@@ -51,7 +51,7 @@ class Rescuing(RunState):
         self._asking[asked] = name, TaskRecord(rescue)
         self._rescuers.add(asked)
         self._earlier_outputs[name] = [*record.outputs]
-        record.status = Status.RETRYING
+        record.status, record.error = Status.RETRYING, error
         self._places["loop" if rescue.is_coroutine else "workers"].put(asked, task.options.priority)
         return True
 
@@ -65,7 +65,8 @@ class Rescuing(RunState):
         record = self.run.records[name]
         if record.status.is_final:
             return
-        record.outputs = [*self._earlier_outputs.get(name, ()), *outcome.outputs]
+        own = [o for o in outcome.outputs if error is not record.error or o["output_type"] != "error"]
+        record.outputs = [*self._earlier_outputs.get(name, ()), *own]
         self._earlier_outputs[name] = [*record.outputs]
         if error is None and outcome.value is CALL_AGAIN and not self._stopped:
             self._attempts.pop(name, None)

@@ -132,16 +132,20 @@ class Run:
         Whether it leaves no trace: what its tasks made before stays their last result.
     members : dict of str to tuple of str
         What groups, maps and nested workflows stand for, in order.
+    frames : dict of str to sequence of str
+        The groups that have a name or a policy, maps and nested workflows, with their tasks.
+    conditional : set of str
+        Tasks that have a condition.
     born : set of str
-        Tasks that others asked for while the run went on.
+        Tasks that others asked for, or that were made for a map or a nested workflow, while the run went on.
     tolerated : set of str
         Tasks that a group went on without: their failure is not the run's.
     stopped : str
         Why it ended before everything was done, if `max_steps` was too few.
     ended : str or None
         Which task ended it, if one did, and the message.
-    cancelled : str
-        Likewise, which task cancelled it.
+    cancelled, cancelled_by : str
+        Likewise, if one cancelled it.
     surroundings : Surroundings
         What its tasks shared.
     stuck : list of str
@@ -157,11 +161,13 @@ class Run:
         self.inferred: set[tuple[str, str]] = set()
         self.notes: list[str] = []
         self.members: dict[str, tuple[str, ...]] = {}
+        self.frames: dict[str, Sequence[str]] = {}
+        self.conditional: set[str] = set()
         self.born: set[str] = set()
         self.tolerated: set[str] = set()
         self.stopped = ""
         self.ended: str | None = None
-        self.cancelled = ""
+        self.cancelled = self.cancelled_by = ""
         self.surroundings: Surroundings | None = None
         self.stuck: list[str] = []
         self.is_captured = False
@@ -193,6 +199,12 @@ class Run:
     def errors(self) -> dict[str, BaseException]:
         """What failed tasks raised, with its traceback."""
         return {n: r.error for n, r in self.records.items() if r.error is not None}
+
+    @property
+    def failures(self) -> dict[str, BaseException]:
+        """The errors that no group went on without; and `WorkflowCancelled`, by the task that cancelled it."""
+        found = {name: error for name, error in self.errors.items() if name not in self.tolerated}
+        return found | ({self.cancelled_by: WorkflowCancelled(self.cancelled)} if self.cancelled else {})
 
     @property
     def timings(self) -> dict[str, float]:
@@ -261,9 +273,7 @@ class Run:
         WorkflowCancelled
             If a task cancelled the workflow.
         """
-        failed = [
-            r for n, r in self.records.items() if r.status is Status.FAILED and r.error and n not in self.tolerated
-        ]
+        failed = [self.records[name] for name in self.failures]
         if self.cancelled:
             raise WorkflowCancelled(self.cancelled)
         for record in sorted(failed, key=lambda r: (r.started or 0.0) + (r.seconds or 0.0))[:1]:

@@ -33,7 +33,7 @@ class Services:
     listeners : list of callable
     scope : Scope or None
     picture : callable or None
-        Shows a workflow in a form ("svg", "png", "plot", "mermaid", "dot", "text"), with its options.
+        Shows a workflow in a form ("svg", "png", "plot", "mermaid", "dot", "text", "tree"), with its options.
     """
 
     workers: Callable[[int | None], Backend]

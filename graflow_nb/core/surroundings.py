@@ -47,6 +47,12 @@ class Surroundings:
         Set when the run is cancelled.
     started : float
         `time.perf_counter`, seconds.
+    cycles : dict of str to int
+        Which call of a task the present one is, for those that were called more than once.
+    rounds : dict of str to int
+        How many times a task has been to run, for those that a jump back reached.
+    content_of : callable or None
+        Returns what tells a value's content, if results are kept.
     local : dict
         What tasks keep for themselves from one call to the next, by task.
     post, cancel : callable
@@ -56,8 +62,8 @@ class Surroundings:
     """
 
     __slots__ = (
-        "cancel", "cancelled", "channel", "is_captured", "local", "made", "post", "records", "run_id", "seed",
-        "started",
+        "cancel", "cancelled", "channel", "content_of", "cycles", "is_captured", "local", "made", "post",
+        "records", "rounds", "run_id", "seed", "started",
     )  # fmt: skip
 
     def __init__(
@@ -76,6 +82,9 @@ class Surroundings:
         self.records = records
         self.cancelled = threading.Event()
         self.started = time.perf_counter()
+        self.cycles: dict[str, int] = {}
+        self.rounds: dict[str, int] = {}
+        self.content_of: Callable[[Any], Any] | None = None
         self.local: dict[str, dict[str, Any]] = {}
         self.is_captured = False
         self.disconnect()
@@ -90,17 +99,21 @@ class Surroundings:
 
         Parameters
         ----------
-        kind : {"seed", "result", "channel", "channel key", "channel keys"}
+        kind : {"seed", "cycle", "round", "result", "channel", "channel key", "channel list", "channel keys"}
         name : str
             The task, or the key.
         """
         if kind == "seed":
             return self.seed
+        if kind in {"cycle", "round"}:
+            return (self.cycles if kind == "cycle" else self.rounds).get(name, 1)
         if kind == "result":
             there = self.made.get(name)
             return ABSENT if there is None else there.prints.get(None, ABSENT)
         if kind == "channel":
             return self.channel.get(name, ABSENT)
+        if kind == "channel list":
+            return isinstance(self.channel.get(name, []), list)
         return self.channel.exists(name) if kind == "channel key" else self.channel.keys()
 
 

@@ -155,6 +155,11 @@ class Task(Composable):
         return None
 
     @property
+    def inner(self) -> object:
+        """What it is made of beside its function and its options; another one if that has changed."""
+        return None
+
+    @property
     def __wrapped__(self) -> Callable[..., Any]:
         """The function, for `inspect` and help."""
         return self.fn
@@ -299,8 +304,14 @@ class Task(Composable):
 
         return map_task(self, items, each, name=name, max_parallel=max_parallel, policy=policy)
 
+    @property
+    def bindable(self) -> list[str]:
+        """The parameters that can be given a value by name; not the injected one, nor ``*args``."""
+        parameters = self.parameters[self.options.inject_context :]
+        return [p.name for p in parameters if p.kind is not inspect.Parameter.VAR_POSITIONAL]
+
     def _check_bindable(self, values: Mapping[str, Any]) -> None:
-        free = [p.name for p in self.parameters[self.options.inject_context :]]
+        free = self.bindable
         for name in values:
             if name not in free:
                 raise TaskDefinitionError(

@@ -35,6 +35,12 @@ def print_of(value: Any) -> tuple[bytes, int]:
         return no_content(), 0
 
 
+def content_of(value: Any) -> bytes | None:
+    """Return a value's fingerprint; None if it has no content that could be compared."""
+    print_ = print_of(value)[0]
+    return None if is_identity(print_) else print_
+
+
 def no_content() -> bytes:
     """Return a new fingerprint of something that has no content that could be compared."""
     return _IDENTITY + os.urandom(12)

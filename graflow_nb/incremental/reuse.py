@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from graflow_nb.core.arguments import upstreams
-from graflow_nb.core.commands import COMMANDS, Next
+from graflow_nb.core.commands import COMMANDS
 from graflow_nb.core.errors import LostError, NoResultError, TaskCancelled, describe
 from graflow_nb.core.settings import Decision, Recorded, Withdrawn
 from graflow_nb.incremental.code.modules import Looks
@@ -20,7 +20,7 @@ from graflow_nb.incremental.entry import Entry, Used
 from graflow_nb.incremental.explain import Reason, grouped
 from graflow_nb.incremental.key import reads_of_task
 from graflow_nb.incremental.pending import Held, Pending, Seen
-from graflow_nb.incremental.prints import is_as_it_was, is_identity, is_intact, joined, no_content, print_of
+from graflow_nb.incremental.prints import content_of, is_as_it_was, is_identity, is_intact, joined, print_of
 from graflow_nb.incremental.store.store import Kept
 from graflow_nb.incremental.trace.noted import noted
 from graflow_nb.incremental.trace.recorder import Recorder
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from graflow_nb.core.arguments import Binding
     from graflow_nb.core.call import Call, Outcome, Produced
-    from graflow_nb.core.commands import Command
     from graflow_nb.core.surroundings import Surroundings
     from graflow_nb.core.task import Task
     from graflow_nb.incremental.cache import Cache
@@ -54,6 +53,7 @@ class Reuse:
         self._cache = cache
         self._store = cache.store
         self._surroundings = surroundings
+        surroundings.content_of = content_of
         self._kept: dict[str, Kept] = {}  # behind the results of this run
         self._holders: defaultdict[int, set[str]] = defaultdict(set)  # of each object by its id, as in `Held`
         self._handed_out: set[tuple[bytes, str]] = set()  # results without content, and who had them in this run
@@ -152,6 +152,7 @@ class Reuse:
         if pending.recorder is not None:
             seen.observed = pending.recorder.end()
             pending.recorder = None
+        pending.held = (*pending.held, *self._asked_for(call))
         seen.changed = [held for held in pending.held if not is_as_it_was(held.value, held.print)]
         self._is_any_changed |= bool(seen.changed)
         self._inside.discard(call.task.name)
@@ -173,7 +174,7 @@ class Reuse:
             for what in noted(call.context):
                 (seen.noted if isinstance(what, Used) else seen.against).append(what)  # type: ignore[arg-type]
         if outcome.commands:
-            seen.prints[COMMANDS] = _print_of_commands(outcome.commands)
+            seen.prints[COMMANDS] = print_of(outcome.commands)[0]
 
     def record(self, outcome: Outcome, key: Any, made: Mapping[str, Produced]) -> Recorded:
         """Keep what a task made, unless something speaks against it."""
@@ -264,6 +265,16 @@ class Reuse:
         for name, file in self._looks.outdated(modules, outcome.ended) if modules else ():
             yield f"{file} was edited, and module {name!r} is as it was before: reload it, as %autoreload does"
 
+    def _asked_for(self, call: Call) -> Iterator[Held]:
+        """Return the results that a call was handed because it asked for them (`TaskContext.get_result`)."""
+        for kind, name in call.context.noted:
+            there = self._surroundings.made.get(name) if kind == "result" else None
+            value = there.at_hand.get(None) if there is not None else None
+            if there is not None and type(value) not in NO_PATHS and None in there.prints:
+                holders = self._holders[id(value)]
+                holders.add(call.task.name)
+                yield Held(name, name, value, there.prints[None], holders)
+
     def _changes(self, name: str, seen: Seen) -> Iterator[str]:
         """Say which inputs a task changed in place; whoever comes after gets them as they were made."""
         for argument, task, value, _, having in seen.changed:  # several tasks may have returned one object
@@ -306,11 +317,6 @@ def _prints_of_unchanged(held: Sequence[Held], changed: Sequence[Held]) -> dict[
     return {
         id(each.value): each.print for each in held if not (id(each.value) in others or is_identity(each.print))
     }
-
-
-def _print_of_commands(commands: Sequence[Command]) -> bytes:
-    """Return the fingerprint of what a task asked for; a task in it has none that would stay."""
-    return no_content() if any(isinstance(c, Next) for c in commands) else print_of([*commands])[0]
 
 
 def _lost(name: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from IPython.core.error import UsageError
 
@@ -99,7 +99,52 @@ def task_parser() -> Parser:
         "--ignore", nargs="+", default=[], metavar="NAME", help="parameters that make no difference to its result"
     )
     parser.add_argument("--main-thread", action="store_true", help="run it on the kernel's main thread")
+    parser.add_argument("--when", metavar="EXPR", help="run it only if this is true, of results and variables")
+    parser.add_argument("--retries", type=int, metavar="N", help="how often it is tried again when it fails")
+    parser.add_argument("--retry-delay", type=float, metavar="SECONDS", help="how long to wait before that")
+    parser.add_argument("--backoff", type=float, metavar="FACTOR", help="how many times longer each wait is")
+    parser.add_argument("--timeout", type=float, metavar="SECONDS", help="break it off when it takes longer")
+    parser.add_argument(
+        "--resources", nargs="+", default=[], metavar="NAME=N", help="what it takes while it runs: db=1"
+    )
+    parser.add_argument("--priority", type=int, metavar="N", help="of what could start, the highest does")
+    parser.add_argument("--max-cycles", type=int, metavar="N", help="how many calls it gets in a run")
     return parser
+
+
+def task_settings(options: argparse.Namespace) -> dict[str, Any]:
+    """Return a task's options as ``%%task`` was given them; what was not said is left out."""
+    settings: dict[str, Any] = {
+        "cache": options.cache == "on",
+        "max_age": options.max_age,
+        "version": options.version,
+        "ignore": options.ignore,
+        "inputs": options.inputs,
+        "main_thread": options.main_thread,
+        "resources": amounts(options.resources),
+        "timeout": options.timeout,
+    }
+    for option in ("retries", "retry_delay", "backoff", "priority", "max_cycles"):
+        if (given := getattr(options, option)) is not None:
+            settings[option] = given
+    return settings
+
+
+def amounts(words: Iterable[str]) -> dict[str, int]:
+    """Return what ``--resources`` says.
+
+    Examples
+    --------
+    >>> amounts(["db=2", "gpu"])
+    {'db': 2, 'gpu': 1}
+    """
+    found = {}
+    for word in words:
+        name, equals, amount = word.partition("=")
+        if not name or (equals and not amount.isdigit()):
+            raise UsageError(f"%%task: --resources takes names with how many of each, db=1, not {word!r}")
+        found[name] = int(amount or 1)
+    return found
 
 
 _COMMANDS = {
@@ -108,6 +153,7 @@ _COMMANDS = {
     "status": "list the tasks: up to date, out of date and why",
     "why": "say why a task would run or be reused, and why it last did",
     "impact": "say what an edit of a task would run",
+    "check": "say what looks wrong in the wiring",
     "accept": "keep a task's result after an edit that makes no difference",
     "verify": "run what would be reused, and compare",
     "param": "make a parameter, or give it another value; without arguments, list them",

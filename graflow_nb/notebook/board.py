@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 from graflow_nb.core.param import Param
@@ -29,8 +30,12 @@ if TYPE_CHECKING:
     from graflow_nb.core.workflow import WorkflowContext
     from graflow_nb.notebook.session import Session
     from graflow_nb.notebook.widget import FlowWidget
-    from graflow_nb.views.layout import Direction
+    from graflow_nb.views.boxes import Direction
     from graflow_nb.views.model import FlowView
+
+_REPLACED = (
+    "This flow has been made anew since: what you see, and run from here, is the older one. Run this cell again."
+)
 
 
 class Board:
@@ -47,8 +52,8 @@ class Board:
     ----------
     plan : Plan
         What depends on what, as of the last time that no run was going on.
-    stale : set of str
-        The tasks that would run now.
+    stale : frozenset of str
+        The tasks that would run now. Replaced as a whole: runs, cells and the front end each have a thread.
     run : Run or None
         The one that goes on, or the last one.
     auto : bool
@@ -61,7 +66,8 @@ class Board:
         self.session = session
         self.flow = flow
         self.plan = plan
-        self.stale = set(stale)
+        self.stale = frozenset(stale)
+        self._marking = threading.Lock()
         self.run: Run | None = flow.last_run
         self.auto = False
         self.starter: FlowWidget | None = None
@@ -97,24 +103,31 @@ class Board:
         if not self.plan.holds(self.flow.graph):
             self.plan = self.flow.plan()
         self.run, self.starter = run, STARTED_BY.get()
-        self.stale.difference_update(run.records)
+        with self._marking:
+            self.stale -= run.records.keys()
         self.publisher.poke()
 
     def finished(self, run: Run) -> None:
         """Say that a run has ended: what has no result would run again."""
-        self.stale |= {name for name, record in list(run.records.items()) if not record.status.is_success}
+        lost = {name for name, record in list(run.records.items()) if not record.status.is_success}
+        with self._marking:
+            self.stale |= lost
         self.publisher.poke()
 
     def refresh(self) -> None:
         """Look again at what depends on what, and what is out of date; only while nothing else runs."""
-        plan = self.flow.plan()
-        self.plan, self.stale = plan, set(self.flow.stale(plan))
+        run, plan = self.run, self.flow.plan()
+        stale = self.flow.stale(plan)
+        with self._marking:
+            if self.run is run:  # else one has begun meanwhile, and has decided anew
+                self.plan, self.stale = plan, frozenset(stale)
         self.publisher.poke()
 
     def mark(self, changed: Iterable[str]) -> None:
         """Mark tasks, and what comes after them, as out of date."""
         names = [name for name in changed if name in self.plan.tasks]
-        self.stale |= {*names, *self.plan.descendants(names)}
+        with self._marking:
+            self.stale |= {*names, *self.plan.descendants(names)}
         self.publisher.poke()
 
     def want_timeline(self, widget: FlowWidget) -> None:
@@ -151,6 +164,12 @@ class Board:
         """Whether a run of the flow goes on."""
         return self.run is not None and not self.run.is_finished
 
+    @property
+    def is_replaced(self) -> bool:
+        """Whether a newer flow has the name: what is drawn here, and runs from here, is the older one."""
+        newest = self.session.flows.get(self.flow.name, self.flow)
+        return newest is not self.flow and newest.graph is not self.flow.graph
+
     def _publish(self) -> bool:
         is_active = self.is_active  # before looking: what comes after it is shown by the next round
         if self._widgets:
@@ -180,12 +199,12 @@ class _Shown:
             "states": states_data(view),
             "times": times_data(view),
             "progress": progress_data(view),
-            "run": run_data(view, board.run),
+            "run": self._run(view),
             "params": params_data(board.params()),
             "auto": board.auto,
         }
         direction: Direction = self._widget.direction  # type: ignore[assignment]
-        graph = direction, [(node.name, node.is_param) for node in view.nodes], view.edges
+        graph = direction, [(node.name, node.is_param) for node in view.nodes], view.edges, view.groups
         if graph != self._graph:
             self._graph, values["graph"] = graph, graph_data(view, direction)
             names = [node.name for node in view.nodes]
@@ -197,6 +216,10 @@ class _Shown:
             values["selected"] = failed
         self._widget.show(**values)
         self._show_pane(view)
+
+    def _run(self, view: FlowView) -> dict[str, Any]:
+        data = run_data(view, self._board.run)
+        return {**data, "notes": [*data["notes"], _REPLACED]} if self._board.is_replaced else data
 
     def _failed(self, view: FlowView) -> int | None:
         """Return the first task that failed, at the end of a run that was started here: it is opened."""

@@ -22,12 +22,12 @@ class RunFailed(GraflowError):  # noqa: N818 - says what happened; the errors ar
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        lines = [f"{name}: {describe(error)}" for name, error in run.errors.items()]
+        lines = [f"{name}: {describe(error)}" for name, error in run.failures.items()]
         super().__init__(f"{run.summary()}\n" + "\n".join(lines))
 
     def _render_traceback_(self) -> list[str]:
         """Let IPython show this instead of a traceback: the tasks' own are in their outputs."""
-        names = list(self.run.errors)
+        names = list(self.run.failures)
         lines = [f"\x1b[31m{type(self).__name__}\x1b[0m: {self}"]
         if names:
             lines.append(f"Look closer with  %flow debug {names[0]}  or  %flow why {names[0]}")
@@ -52,3 +52,24 @@ class TaskSyntaxError(GraflowError):
 
     def _render_traceback_(self) -> list[str]:
         return self._lines
+
+
+class CellFailed(GraflowError):  # noqa: N818 - says what happened; the error is the cell's
+    """A cell raised an error, or the kernel died.
+
+    Attributes
+    ----------
+    traceback : str
+        As a terminal shows it.
+    """
+
+    def __init__(self, label: str, traceback: str) -> None:
+        super().__init__(f"{label} failed")
+        self.traceback = traceback
+
+    @property
+    def plain(self) -> str:
+        """The traceback without colours."""
+        from rich.text import Text
+
+        return Text.from_ansi(self.traceback).plain

@@ -56,6 +56,11 @@ def session_of(shell: InteractiveShell) -> Session:
     return _LOADED[shell].session
 
 
+def is_loaded(shell: InteractiveShell) -> bool:
+    """Whether a shell is loaded into."""
+    return shell in _LOADED
+
+
 def unload(shell: InteractiveShell) -> None:
     """Unload from a shell."""
     extension = _LOADED.pop(shell, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from graflow_nb.core.compose import Chain, ParallelGroup
+from graflow_nb.core.compose import Chain, ParallelGroup, PolicyGroup
 from graflow_nb.core.errors import GraflowError
 from graflow_nb.core.run import Run
 from graflow_nb.core.scope import current_workflow
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     Bundle = dict[str, str]
 
-_FLOWS = (Chain, ParallelGroup, WorkflowContext)
+_FLOWS = (Chain, ParallelGroup, PolicyGroup, WorkflowContext)
 _MOST_NAMED = 6
 
 
@@ -41,6 +41,7 @@ def register(shell: InteractiveShell, live: Live) -> Callable[[], None]:
     shows = {
         Chain: _expression,
         ParallelGroup: _expression,
+        PolicyGroup: _expression,
         WorkflowContext: _flow,
         Task: _task,
         Run: _run,

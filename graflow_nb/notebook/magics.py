@@ -13,7 +13,7 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_
 from graflow_nb.core.errors import GraflowError, did_you_mean
 from graflow_nb.core.scope import running
 from graflow_nb.notebook import answers, formats
-from graflow_nb.notebook.arguments import HelpShown, flow_parsers, overview, task_parser
+from graflow_nb.notebook.arguments import HelpShown, flow_parsers, overview, task_parser, task_settings
 from graflow_nb.notebook.capture import show_value
 from graflow_nb.notebook.cells import check_name, compile_cell, function_of, imports_of
 from graflow_nb.notebook.display import replay
@@ -99,28 +99,29 @@ class FlowMagics(Upkeep, Papers, Magics):
 
     def _task(self, line: str, cell: str) -> None:
         options = task_parser().read(line)
-        settings = {
-            "cache": options.cache == "on",
-            "max_age": options.max_age,
-            "version": options.version,
-            "ignore": options.ignore,
-            "inputs": options.inputs,
-            "main_thread": options.main_thread,
-        }
+        settings = task_settings(options)
         raw = self._raw_cell(line, cell)
         fn: Callable[..., Any]
         if options.name is None:
             name, fn = function_of(self.shell, cell, raw)
+            settings |= self._condition(name, options.when)
             task, said = self._session.define(name, fn, (), settings)
         else:
             check_name(options.name)
             fn = compile_cell(self.shell, options.name, cell, raw, show_value)
+            settings |= self._condition(options.name, options.when)
             task, said = self._session.define(options.name, fn, fn.variables, settings)
             self._bind_imports(cell)
         if options.run:
             self._run(self._parsers["run"].read(task.name))
         else:
             formats.show_defined(self.shell, self._session.flow, task, said)
+
+    def _condition(self, name: str, expression: str | None) -> dict[str, Any]:
+        """Compile what ``--when`` says."""
+        if expression is None:
+            return {}
+        return {"when": compile_cell(self.shell, f"{name}?", expression, expression, lambda _: None)}
 
     def _bind_imports(self, cell: str) -> None:
         """Bind what the cell imports in the notebook; if that fails, the task itself will say so."""
@@ -159,7 +160,7 @@ class FlowMagics(Upkeep, Papers, Magics):
         except KeyboardInterrupt:
             assert flow.last_run is not None
             raise RunInterrupted(flow.last_run) from None
-        if not options.background and run.errors:
+        if not options.background and run.failures:
             raise RunFailed(run)
 
     def _show(self, options: Namespace) -> None:
@@ -178,6 +179,10 @@ class FlowMagics(Upkeep, Papers, Magics):
 
     def _why(self, options: Namespace) -> None:
         answers.show_why(self.shell, self._session.flow, self._session.flow[options.task])
+
+    def _check(self, _: Namespace) -> None:
+        flow = self._session.flow
+        print("\n".join(map(str, flow.check())) or f"nothing looks wrong in {flow.name!r}")
 
     def _debug(self, options: Namespace) -> None:
         task = self._session.flow[options.task]

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from graflow_nb.core.call import Produced
     from graflow_nb.core.graph import TaskGraph
+    from graflow_nb.core.services import Provide
 
 _ABSENT: Any = object()
 _MOST_ITEMS = 100
@@ -103,17 +104,25 @@ class Session:
         self._named: dict[str, Task] = {}  # the tasks that the namespace has by their names
         self._finished: list[Run] = []
         self.going: list[Run] = []
-        self._services_before = set_services(self._services)
-        scope.set_fallback(lambda: self.flow)
+        self._services_before = self.step_in()
         self.flow = self._own = WorkflowContext(_notebook_name())
+
+    def step_in(self) -> Provide | None:
+        """Be what new workflows are handed, and tasks belong to; return what handed things to them before."""
+        scope.set_fallback(lambda: self.flow)
+        return set_services(self._services)
+
+    def step_aside(self) -> None:
+        """Hand nothing to new workflows any more."""
+        scope.set_fallback(None)
+        if self._services_before is not None:
+            set_services(self._services_before)
 
     def close(self) -> None:
         """Give everything back: nothing of the notebook is handed to new workflows any more."""
         self.live.close()
         self.load_waiting()
-        scope.set_fallback(None)
-        if self._services_before is not None:
-            set_services(self._services_before)
+        self.step_aside()
         for flow in self.flows.values():
             flow.graph.journal = None
             if isinstance(flow.services.cache, Cache):

@@ -8,6 +8,8 @@ from collections import OrderedDict
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from graflow_nb.notebook.bars import follow_bar
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -35,7 +37,7 @@ class Sink:
     name : str
         The task's.
     progress : callable, optional
-        Told how far the task is, where a progress bar (tqdm's) is written.
+        Told how far the task is, where a progress bar (tqdm's) is written or shown.
 
     Attributes
     ----------
@@ -80,6 +82,8 @@ class Sink:
         """Take a rich display, or a new state of one that has a display id; False if that is not one of ours."""
         display_id: str | None = (transient or {}).get("display_id")
         new = {"data": dict(data), "metadata": dict(metadata or {})}
+        if self._progress is not None and not update:
+            follow_bar(data, self._progress)
         with self._lock:
             if update:
                 for item in () if self._closed else self._displays.get(display_id or "", ()):

@@ -10,7 +10,7 @@ from graflow_nb.core.param import Param
 from graflow_nb.notebook.starter import STARTED_BY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from IPython.core.interactiveshell import InteractiveShell
 
@@ -35,6 +35,7 @@ class Steering:
         self._starting = threading.Lock()
         self._tried: Any = None
         self._is_wanted = False
+        self._ended_unseen = False  # a run ended while a cell ran
         self._by_itself: Run | None = None  # the run that "auto" started
 
     def take(self, widget: FlowWidget, message: Any) -> None:
@@ -103,25 +104,35 @@ class Steering:
     def changed(self) -> None:
         """Say that a cell has run: with "auto" on, what it made out of date runs."""
         board = self._board
-        tried = self._signature()
-        if board.auto and board.stale and tried != self._tried:
+        if not board.auto:
+            return
+        stale = board.flow.stale(board.plan)
+        tried = self._signature(stale)
+        if self._ended_unseen and not _is_any_new(stale):
+            self._tried = tried
+        self._ended_unseen = False
+        if stale and tried != self._tried:
             self._tried = tried
             self.start_stale()
 
     def finished(self) -> None:
-        """Say that a run has ended: what is still out of date now was tried."""
+        """Say that a run has ended: what is still out of date now was tried, and is not run again by itself."""
         if self._is_wanted:
             self._is_wanted = False
             self.start_stale()
         elif self._board.session.is_idle:
             self._guarded(self._note)
+        else:
+            self._ended_unseen = True  # what tasks read must not be looked at while a cell may change it
 
     def _note(self) -> None:
-        self._tried = self._signature()
+        if self._board.auto:
+            self._tried = self._signature(self._board.flow.stale(self._board.plan))
 
-    def _signature(self) -> Any:
-        stale = self._board.flow.stale(self._board.plan) if self._board.auto else {}
-        return sorted((name, *map(str, reasons)) for name, reasons in stale.items())
+    def _signature(self, stale: Mapping[str, Sequence[Any]]) -> Any:
+        """Return what is out of date and why; a task that was written anew is another one."""
+        tasks = self._board.plan.tasks
+        return [(tasks[name], *map(str, reasons)) for name, reasons in sorted(stale.items())]
 
     def _guarded(self, do: Callable[[], None]) -> None:
         try:
@@ -200,6 +211,14 @@ class Steering:
 
 _OF_A_RUN = frozenset({"run", "force", "cancel", "timeline", "param"})
 _OF_A_TASK = frozenset({"run_to", "run_from", "run_only", "cancel_task", "accept", "goto"})
+
+_OUTCOMES = frozenset({"failed", "cancelled", "not kept", "off", "unknown"})
+"""Reasons that a run leaves behind: a task that has one was tried as it is."""
+
+
+def _is_any_new(stale: Mapping[str, Sequence[Any]]) -> bool:
+    """Whether anything is out of date for another reason than that its last run left no result to reuse."""
+    return any(reason.kind not in {*_OUTCOMES, "upstream"} for reasons in stale.values() for reason in reasons)
 
 
 def autoreload(shell: InteractiveShell) -> None:

@@ -10,6 +10,7 @@ from graflow_nb.core.errors import did_you_mean
 from graflow_nb.views.snapshot import flow_view
 from graflow_nb.views.svg import INK, LINE, MARGIN, QUIET, place, state_line, tint, to_svg
 from graflow_nb.views.text import badge, clean, shorten, to_text
+from graflow_nb.views.tree import to_tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,12 +19,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from graflow_nb.core.workflow import WorkflowContext
-    from graflow_nb.views.layout import Box, Direction, Point
+    from graflow_nb.views.boxes import Box, Direction, Point
     from graflow_nb.views.model import FlowView, NodeView
 
 INCH = 96.0
 """Pixels of the layout that are an inch of a figure."""
-_ARROWS = {False: "-->", True: "-.->"}
+_ARROWS = {"plain": "-->", "inferred": "-.->", "conditional": "-.->", "dynamic": "-.->"}
+_STYLES = {"inferred": "dashed", "conditional": "dashdot", "dynamic": "dotted"}  # in words that are matplotlib's
 
 
 def picture(flow: WorkflowContext, form: str, **options: Any) -> Any:
@@ -32,7 +34,7 @@ def picture(flow: WorkflowContext, form: str, **options: Any) -> Any:
     Parameters
     ----------
     flow : WorkflowContext
-    form : {"svg", "png", "plot", "mermaid", "dot", "text"}
+    form : {"svg", "png", "plot", "mermaid", "dot", "text", "tree"}
     **options
         Those of the form's function.
 
@@ -64,7 +66,7 @@ def to_mermaid(view: FlowView, *, direction: Direction = "LR") -> str:
     for node in view.nodes:
         label = f"{_mermaid(node.name)}<br/>{_mermaid(state_line(node))}"
         lines.append(f'    {number[node.name]}["{label}"]:::{_class(node)}')
-    lines += [f"    {number[e.source]} {_ARROWS[e.inferred]} {number[e.target]}" for e in view.edges]
+    lines += [f"    {number[e.source]} {_ARROWS[e.kind]} {number[e.target]}" for e in view.edges]
     for name, look in looks.items():
         lines.append(f"    classDef {name} fill:{tint(look.colour, 0.05)},stroke:{look.colour},color:{INK}")
     return "\n".join(lines)
@@ -74,7 +76,7 @@ def to_dot(view: FlowView, *, direction: Direction = "LR") -> str:
     r"""Write a flow as a graph in DOT, for Graphviz.
 
     >>> from graflow_nb.views.model import EdgeView, FlowView, NodeView
-    >>> print(to_dot(FlowView("f", (NodeView("a"), NodeView("b")), (EdgeView("a", "b", inferred=True),))))
+    >>> print(to_dot(FlowView("f", (NodeView("a"), NodeView("b")), (EdgeView("a", "b", "inferred"),))))
     digraph "f" {
         rankdir=LR
         node [shape=box, style="rounded,filled", fontname="sans-serif"]
@@ -94,7 +96,7 @@ def to_dot(view: FlowView, *, direction: Direction = "LR") -> str:
         paint = f'color="{colour}", fillcolor="{tint(colour, 0.05)}"'
         lines.append(f"    {_dot(node.name)} [label={label}, {paint}]")
     for edge in view.edges:
-        style = " [style=dashed]" if edge.inferred else ""
+        style = f" [style={_STYLES[edge.kind].replace('dashdot', 'dashed')}]" if edge.kind in _STYLES else ""
         lines.append(f"    {_dot(edge.source)} -> {_dot(edge.target)}{style}")
     return "\n".join([*lines, "}"])
 
@@ -119,8 +121,10 @@ def draw(view: FlowView, *, direction: Direction = "LR", ax: Axes | None = None)
     ax.set_ylim(drawing.height + MARGIN, -MARGIN)
     ax.set_aspect("equal")
     ax.axis("off")
+    for group, box in drawing.frames.items():
+        _draw_frame(ax, box, view.groups[group].name)
     for edge in view.edges:
-        _draw_edge(ax, drawing.routes[edge.source, edge.target], direction, is_dashed=edge.inferred)
+        _draw_edge(ax, drawing.routes[edge.source, edge.target], direction, _STYLES.get(edge.kind, "solid"))
     for node in view.nodes:
         _draw_card(ax, drawing.boxes[node.name], node)
     return ax
@@ -141,7 +145,19 @@ def to_png(view: FlowView, *, direction: Direction = "LR", dpi: int = 192) -> by
     return file.getvalue()
 
 
-def _draw_edge(ax: Axes, points: Sequence[Point], direction: Direction, *, is_dashed: bool) -> None:
+def _draw_frame(ax: Axes, box: Box, name: str) -> None:
+    from matplotlib.patches import FancyBboxPatch
+
+    place = (box.x + 12, box.y + 12), box.width - 24, box.height - 24
+    style = "round,pad=12,rounding_size=12"
+    ax.add_patch(
+        FancyBboxPatch(*place, boxstyle=style, facecolor=f"{LINE}14", edgecolor=f"{LINE}73", linewidth=0.8)
+    )
+    text = shorten(" ".join(name.split()), max(4, int((box.width - 20) / 5.6)))
+    _write(ax, box.x + 12, box.y + 17, text, color=QUIET, fontsize=7.2, fontweight="bold")
+
+
+def _draw_edge(ax: Axes, points: Sequence[Point], direction: Direction, style: str) -> None:
     from matplotlib.patches import FancyArrowPatch
     from matplotlib.path import Path
 
@@ -155,7 +171,6 @@ def _draw_edge(ax: Axes, points: Sequence[Point], direction: Direction, *, is_da
             turns = [(middle[0], y), (middle[0], v)] if direction == "LR" else [(x, middle[1]), (u, middle[1])]
             vertices += [*turns, (u, v)]
             codes += [Path.CURVE4] * 3
-    style = "dashed" if is_dashed else "solid"
     look: dict[str, Any] = {"color": LINE, "linewidth": 1.1, "linestyle": style, "shrinkA": 0, "shrinkB": 0}
     ax.add_patch(FancyArrowPatch(path=Path(vertices, codes), arrowstyle="-|>", mutation_scale=7, **look))
 
@@ -216,4 +231,5 @@ _FORMS: dict[str, Callable[..., Any]] = {
     "mermaid": to_mermaid,
     "dot": to_dot,
     "text": to_text,
+    "tree": to_tree,
 }

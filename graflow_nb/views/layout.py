@@ -12,21 +12,22 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from itertools import accumulate, pairwise
 from math import ceil, sqrt
 from statistics import median
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
+
+from graflow_nb.views.boxes import Box, Layout
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
-Direction = Literal["LR", "TB"]
-Point = tuple[float, float]
-Edge = tuple[str, str]
+    from graflow_nb.views.boxes import Direction, Edge, Point
 
 GAP_ALONG = 54.0
+GAP_PORT = 28.0  # before and after a column that is but a line: the side of a frame
 GAP_ACROSS = 18.0
 GAP_PIECES = 28.0
 PAGE_WIDTH = 960.0  # that of a notebook's output
@@ -35,50 +36,13 @@ SWEEPS = 8
 PASSES = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
-    """A rectangle, from its top-left corner."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """A finished drawing: all of it lies between (0, 0) and (width, height).
-
-    Attributes
-    ----------
-    boxes : mapping of str to Box
-        One for each node, in the order of the nodes within each connected piece.
-    routes : mapping of (str, str) to tuple of Point
-        The line of each edge, from the source's side to the target's. It runs straight along a layer, and
-        changes its lane only between two layers, where there are no boxes.
-    width, height : float
-        The size of the whole.
-    """
-
-    boxes: Mapping[str, Box] = field(default_factory=dict)
-    routes: Mapping[Edge, tuple[Point, ...]] = field(default_factory=dict)
-    width: float = 0.0
-    height: float = 0.0
-
-    def transposed(self) -> Layout:
-        """Give the same drawing with x and y exchanged."""
-        boxes = {name: Box(b.y, b.x, b.height, b.width) for name, b in self.boxes.items()}
-        routes = {edge: tuple((y, x) for x, y in points) for edge, points in self.routes.items()}
-        return Layout(boxes, routes, self.height, self.width)
-
-    def moved(self, dx: float, dy: float) -> Layout:
-        """Give the same drawing further right and down; its size grows by as much."""
-        boxes = {name: Box(b.x + dx, b.y + dy, b.width, b.height) for name, b in self.boxes.items()}
-        routes = {edge: tuple((x + dx, y + dy) for x, y in points) for edge, points in self.routes.items()}
-        return Layout(boxes, routes, self.width + dx, self.height + dy)
-
-
-def lay_out(sizes: Mapping[str, Point], edges: Iterable[Edge], direction: Direction = "LR") -> Layout:
+def lay_out(
+    sizes: Mapping[str, Point],
+    edges: Iterable[Edge],
+    direction: Direction = "LR",
+    *,
+    finish: Callable[[Drawing], Layout] | None = None,
+) -> Layout:
     """Place nodes so that none overlap and no edge passes through a box.
 
     Parameters
@@ -89,6 +53,8 @@ def lay_out(sizes: Mapping[str, Point], edges: Iterable[Edge], direction: Direct
         Source and target; they form no cycle.
     direction : {"LR", "TB"}
         Whether edges point right or down.
+    finish : callable, optional
+        Makes the layout of a connected piece from its drawing, which points right.
 
     Raises
     ------
@@ -109,24 +75,10 @@ def lay_out(sizes: Mapping[str, Point], edges: Iterable[Edge], direction: Direct
     alone: list[Layout] = []
     connected: list[Layout] = []
     for names, links in _pieces(sizes, edges):
-        piece = _draw(sizes, names, links)
+        drawing = draw(sizes, names, links)
+        piece = finish(drawing) if finish is not None else drawing.layout()
         (connected if links else alone).append(piece.transposed() if down else piece)
     return _rows([_pack(group) for group in (connected, alone) if group], limit=0)
-
-
-def straight(source: Box, target: Box, direction: Direction) -> tuple[Point, Point]:
-    """Return the line from the middle of one box's side to that of the next: the route of most edges."""
-    if direction == "TB":
-        start, end = (
-            (source.x + source.width / 2, source.y + source.height),
-            (target.x + target.width / 2, target.y),
-        )
-    else:
-        start, end = (
-            (source.x + source.width, source.y + source.height / 2),
-            (target.x, target.y + target.height / 2),
-        )
-    return start, end
 
 
 def _pieces(names: Iterable[str], edges: Iterable[Edge]) -> list[tuple[list[str], list[Edge]]]:
@@ -168,6 +120,7 @@ def _rows(pieces: Iterable[Layout], limit: float) -> Layout:
     """Set pieces side by side, in rows no wider than the limit unless one piece alone is."""
     boxes: dict[str, Box] = {}
     routes: dict[Edge, tuple[Point, ...]] = {}
+    frames: dict[int, Box] = {}
     x = y = width = height = 0.0
     for piece in pieces:
         if x and x + piece.width > limit:
@@ -175,26 +128,70 @@ def _rows(pieces: Iterable[Layout], limit: float) -> Layout:
         moved = piece.moved(x, y)
         boxes |= moved.boxes
         routes |= moved.routes
+        frames |= moved.frames
         width, height = max(width, moved.width), max(height, moved.height)
         x = moved.width + GAP_PIECES
-    return Layout(boxes, routes, width, height)
+    return Layout(boxes, routes, width, height, frames)
 
 
-def _draw(sizes: Mapping[str, Point], names: Sequence[str], edges: Sequence[Edge]) -> Layout:
-    """Draw one connected piece, its edges pointing right."""
-    graph = _layered(names, edges)
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """One connected piece, its edges pointing right.
+
+    Attributes
+    ----------
+    boxes : dict of str to Box
+    lanes : mapping of (str, str) to sequence of Point
+        For each edge where it enters and leaves each column, from the source's to the target's.
+    width, height : float
+    """
+
+    boxes: dict[str, Box]
+    lanes: Mapping[Edge, Sequence[Point]]
+    width: float
+    height: float
+
+    def layout(self) -> Layout:
+        """Give it with the route of each edge."""
+        return Layout(self.boxes, {edge: self.route(edge) for edge in self.lanes}, self.width, self.height)
+
+    def route(self, edge: Edge, start: float | None = None, end: float | None = None) -> tuple[Point, ...]:
+        """Go from side to side: level inside each column, changing lanes in the gaps between.
+
+        Parameters
+        ----------
+        edge : (str, str)
+        start, end : float, optional
+            Where it leaves the source and enters the target, if not in the middle of their sides.
+        """
+        (source, target), lane = (self.boxes[name] for name in edge), self.lanes[edge]
+        first = lane[1] if start is None else (lane[1][0], start)
+        last = lane[-2] if end is None else (lane[-2][0], end)
+        points = ((source.x + source.width, first[1]), first, *lane[2:-2], last, (target.x, last[1]))
+        return tuple(dict.fromkeys(points))
+
+
+def draw(
+    sizes: Mapping[str, Point],
+    names: Sequence[str],
+    edges: Sequence[Edge],
+    first: Collection[str] = (),
+    last: Collection[str] = (),
+) -> Drawing:
+    """Draw nodes and edges, those of `first` alone in the first layer and those of `last` in the last."""
+    graph = _layered(names, edges, _ranks(names, edges, first, last))
     _untangle(graph)
     extent = [sizes[name][1] for name in names] + [0.0] * (len(graph.before) - len(names))
     centre = _spread(graph, extent)
     columns = _columns([[sizes[names[n]][0] for n in layer if n < len(names)] for layer in graph.layers])
-    lanes = [[(x, y) for x in columns[r]] for r, y in zip(graph.layer_of, centre, strict=True)]
+    sides = [[(x, y) for x in columns[r]] for r, y in zip(graph.layer_of, centre, strict=True)]
     boxes = {}
-    for name, ((left, y), (right, _)) in zip(names, lanes, strict=False):
+    for name, ((left, y), (right, _)) in zip(names, sides, strict=False):
         width, height = sizes[name]
         boxes[name] = Box((left + right - width) / 2, y - height / 2, width, height)
-    routes = {(a, b): _route(boxes[a], boxes[b], [lanes[n] for n in graph.chains[a, b]]) for a, b in edges}
+    lanes = {edge: [point for n in chain for point in sides[n]] for edge, chain in graph.chains.items()}
     height = max(c + e / 2 for c, e in zip(centre, extent, strict=True))
-    return Layout(boxes, routes, columns[-1][1], height)
+    return Drawing(boxes, lanes, columns[-1][1], height)
 
 
 @dataclass(slots=True)
@@ -208,9 +205,8 @@ class _Layered:
     chains: dict[Edge, list[int]]
 
 
-def _layered(names: Sequence[str], edges: Sequence[Edge]) -> _Layered:
+def _layered(names: Sequence[str], edges: Sequence[Edge], rank: Mapping[str, int]) -> _Layered:
     index = {name: n for n, name in enumerate(names)}
-    rank = _ranks(names, edges)
     layer_of = [rank[name] for name in names]
     chains = {}
     lanes: dict[tuple[object, int], int] = {}
@@ -227,20 +223,24 @@ def _layered(names: Sequence[str], edges: Sequence[Edge]) -> _Layered:
     return _Layered(layers, layer_of, *_links(chains, len(layer_of)), chains)
 
 
-def _ranks(names: Sequence[str], edges: Sequence[Edge]) -> dict[str, int]:
+def _ranks(
+    names: Sequence[str], edges: Sequence[Edge], first: Collection[str], last: Collection[str]
+) -> dict[str, int]:
     """Give each node the layer after its last predecessor."""
-    before: dict[str, list[str]] = {name: [] for name in names}
-    after: dict[str, list[str]] = {name: [] for name in names}
+    ends = {*first, *last}
+    before: dict[str, list[str]] = {name: [] for name in names if name not in ends}
+    after: dict[str, list[str]] = {name: [] for name in before}
     for source, target in edges:
-        before[target].append(source)
-        after[source].append(target)
+        if source in before and target in before:
+            before[target].append(source)
+            after[source].append(target)
     rank: dict[str, int] = {}
     for name in TopologicalSorter(before).static_order():
-        rank[name] = max((rank[other] + 1 for other in before[name]), default=0)
-    for name in names:  # a source stands beside its first reader: short edges before a straight margin
-        if not before[name] and after[name]:
+        rank[name] = max((rank[other] + 1 for other in before[name]), default=min(len(first), 1))
+    for name, befores in before.items():  # a source stands beside its first reader: short edges
+        if not befores and after[name]:
             rank[name] = min(rank[other] for other in after[name]) - 1
-    return rank
+    return {**rank, **dict.fromkeys(first, 0), **dict.fromkeys(last, max(rank.values()) + 1)}
 
 
 def _lanes(edges: Sequence[Edge]) -> Iterator[tuple[bool, str]]:
@@ -355,14 +355,8 @@ def _rising(numbers: Iterable[float]) -> list[float]:
 def _columns(widths: Sequence[Sequence[float]]) -> list[tuple[float, float]]:
     """Give the left and right side of each layer, as wide as its widest node."""
     columns: list[tuple[float, float]] = []
-    left = 0.0
-    for layer in widths:
-        columns.append((left, left + max(layer)))
-        left = columns[-1][1] + GAP_ALONG
+    for width in map(max, widths):
+        gap = GAP_ALONG if width and columns and columns[-1][0] < columns[-1][1] else GAP_PORT
+        left = columns[-1][1] + gap if columns else 0.0
+        columns.append((left, left + width))
     return columns
-
-
-def _route(source: Box, target: Box, lanes: Iterable[Sequence[Point]]) -> tuple[Point, ...]:
-    """Go from side to side: level inside each column, changing lanes in the gaps between."""
-    (_, start), *inner, (_, end) = [point for lane in lanes for point in lane]
-    return tuple(dict.fromkeys(((source.x + source.width, start), *inner, (target.x, end))))

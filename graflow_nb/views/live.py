@@ -7,22 +7,23 @@ of the graph's nodes: a run of a thousand tasks then costs two kilobytes ten tim
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from math import nan
 from sys import byteorder
 from typing import TYPE_CHECKING, Any
 
+from graflow_nb.core.param import Param
 from graflow_nb.core.status import Status
-from graflow_nb.views.layout import Box, straight
+from graflow_nb.views.boxes import Box, straight
 from graflow_nb.views.page import progress
 from graflow_nb.views.svg import place
-from graflow_nb.views.text import NOT_RUN, shorten, summary
+from graflow_nb.views.text import NOT_RUN, human_seconds, shorten, summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from graflow_nb.core.param import Param
-    from graflow_nb.core.run import Run
-    from graflow_nb.views.layout import Direction, Layout
+    from graflow_nb.core.run import Run, TaskRecord
+    from graflow_nb.views.boxes import Direction, Layout
     from graflow_nb.views.model import EdgeView, FlowView, NodeView
 
 FROM_CACHE, STALE, WARNED, HAS_OUTPUTS = 16, 32, 64, 128
@@ -61,12 +62,15 @@ def graph_data(view: FlowView, direction: Direction = "LR") -> dict[str, Any]:
             {
                 "a": index[edge.source],
                 "b": index[edge.target],
-                **_unless("plain", kind=_kind(edge)),
+                **_unless("plain", kind=edge.kind),
                 **_points_data(drawing, edge, direction),
             }
             for edge in view.edges
         ],
-        "groups": [],
+        "groups": [
+            {"name": view.groups[n].name, "x": _n(b.x), "y": _n(b.y), "w": _n(b.width), "h": _n(b.height)}
+            for n, b in sorted(drawing.frames.items())
+        ],
     }
 
 
@@ -118,8 +122,9 @@ def progress_data(view: FlowView) -> dict[str, list[Any]]:
 def run_data(view: FlowView, run: Run | None) -> dict[str, Any]:
     """Return what is said of the whole run."""
     if run is None:
-        return {"id": "", "active": False, "total": len(view.nodes), "line": summary(view), "notes": []}
-    records = list(run.records.values())
+        total = sum(not node.is_param for node in view.nodes)
+        return {"id": "", "active": False, "total": total, "line": summary(view), "notes": []}
+    records = [record for record in list(run.records.values()) if not isinstance(record.task, Param)]
     is_active = not run.is_finished
     return {
         "id": run.id,
@@ -129,9 +134,16 @@ def run_data(view: FlowView, run: Run | None) -> dict[str, Any]:
         "done": sum(record.status.is_final for record in records),
         "total": len(records),
         "failed": sum(record.status is Status.FAILED for record in records),
-        "line": progress(view) if is_active else run.summary(),
+        "line": progress(view) if is_active else _summary(records, run),
         "notes": list(run.notes),
     }
+
+
+def _summary(records: Iterable[TaskRecord], run: Run) -> str:
+    """Say what came of the tasks that took part."""
+    counts = Counter(record.status for record in records)
+    parts = [f"{counts[status]} {status.word}" for status in Status if counts[status]]
+    return f"{', '.join(parts) or 'no tasks'} in {human_seconds(run.elapsed())}"
 
 
 def params_data(params: Iterable[Param]) -> list[dict[str, Any]]:
@@ -213,10 +225,6 @@ def _state(node: NodeView) -> int:
 
 def _warns(output: Mapping[str, Any]) -> bool:
     return (output["output_type"], output.get("name")) == ("stream", "stderr")
-
-
-def _kind(edge: EdgeView) -> str:
-    return "dynamic" if edge.dynamic else "inferred" if edge.inferred else "plain"
 
 
 def _n(number: float) -> float:

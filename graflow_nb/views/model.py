@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from graflow_nb.core.status import Status
+
+EdgeKind = Literal["plain", "inferred", "conditional", "dynamic"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +66,28 @@ class EdgeView:
     Attributes
     ----------
     source, target : str
-    inferred : bool
-        Whether a name made it rather than an operator.
-    dynamic : bool
-        Whether it was born in a run.
+    kind : {"plain", "inferred", "conditional", "dynamic"}
+        Written with an operator; made by a name; taken or not as a task decides; born in a run.
     """
 
     source: str
     target: str
-    inferred: bool = False
-    dynamic: bool = False
+    kind: EdgeKind = "plain"
+
+
+@dataclass(frozen=True, slots=True)
+class GroupView:
+    """Tasks that belong together: a named group, or a workflow in a workflow.
+
+    Attributes
+    ----------
+    name : str
+    members : tuple of int
+        The indices of its nodes. All of them may lie in another group.
+    """
+
+    name: str
+    members: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +104,12 @@ class FlowView:
         Each between two of the nodes; the graph is acyclic.
     seconds : float or None
         How long the last run took.
+    groups : tuple of GroupView
+        What is drawn in a frame.
     """
 
     name: str
     nodes: tuple[NodeView, ...] = ()
     edges: tuple[EdgeView, ...] = ()
     seconds: float | None = None
+    groups: tuple[GroupView, ...] = ()

@@ -16,7 +16,7 @@ from graflow_nb.views.text import badge, details, escaped, human_seconds, in_ord
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from graflow_nb.views.layout import Direction
+    from graflow_nb.views.boxes import Direction
     from graflow_nb.views.model import FlowView, NodeView
     from graflow_nb.views.text import Badge
 
@@ -69,12 +69,13 @@ def progress(view: FlowView) -> str:
     >>> progress(FlowView("f", (NodeView("load", Status.SUCCEEDED), NodeView("fit", Status.RUNNING, 2.1))))
     '1 running · 1/2 done · fit 2.1 s'
     """
-    running = [node for node in view.nodes if node.status in (Status.RUNNING, Status.RETRYING)]
-    done = sum(node.status is not None and node.status.is_final for node in view.nodes)
+    tasks = [node for node in view.nodes if not node.is_param]
+    running = [node for node in tasks if node.status in (Status.RUNNING, Status.RETRYING)]
+    done = sum(node.status is not None and node.status.is_final for node in tasks)
     longest = sorted(running, key=lambda node: -(node.seconds or 0))[:NAMES_SHOWN]
     return " · ".join(
         [f"{len(running)} running"] * bool(running)
-        + [f"{done}/{len(view.nodes)} done"]
+        + [f"{done}/{len(tasks)} done"]
         + [f"{node.name} {human_seconds(node.seconds)}" for node in longest if node.seconds is not None]
     )
 
@@ -142,9 +143,9 @@ def _outputs(node: NodeView, limit: int, hint: str, *, opened: bool) -> str:
 
 def _bar(view: FlowView) -> str:
     """Draw a bar of what is finished, in the colours of how it finished."""
-    counts = Counter(node.status for node in view.nodes)
+    counts = Counter(node.status for node in view.nodes if not node.is_param)
     parts = "".join(
-        f'<div style="float:left;height:6px;width:{100 * counts[status] / len(view.nodes):.2f}%;'
+        f'<div style="float:left;height:6px;width:{100 * counts[status] / counts.total():.2f}%;'
         f'background-color:{status.colour}"></div>'
         for status in Status
         if status.is_final and counts[status]

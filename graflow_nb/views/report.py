@@ -14,7 +14,7 @@ from graflow_nb.views.text import badge, details, escaped, human_seconds, in_ord
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from graflow_nb.views.layout import Direction
+    from graflow_nb.views.boxes import Direction
     from graflow_nb.views.model import FlowView, NodeView
     from graflow_nb.views.text import Badge
 

@@ -6,28 +6,63 @@ import inspect
 from textwrap import dedent
 from typing import TYPE_CHECKING
 
+from graflow_nb.core.composites import Map
 from graflow_nb.core.param import Param
+from graflow_nb.core.run import Run
 from graflow_nb.core.status import Status
-from graflow_nb.views.model import EdgeView, FlowView, NodeView
+from graflow_nb.views.model import EdgeView, FlowView, GroupView, NodeView
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping, Sequence
 
     from graflow_nb.core.plan import Plan
-    from graflow_nb.core.run import Run, TaskRecord
+    from graflow_nb.core.run import TaskRecord
     from graflow_nb.core.task import Task
+    from graflow_nb.views.model import EdgeKind
+
+MOST_ITEMS = 24
+"""Of how many items of a map each is drawn."""
 
 
 def run_view(run: Run) -> FlowView:
     """Return a run as it is now."""
-    nodes = tuple(_node(record.task, record, _running_for(run, record)) for record in list(run.records.values()))
+    hidden = folded(run)
+    shown = [record for name, record in list(run.records.items()) if name not in hidden]
+    nodes = tuple(_node(record.task, record, _running_for(run, record)) for record in shown)
     known = {node.name for node in nodes}
     edges = tuple(
-        EdgeView(before, after, (before, after) in run.inferred)
+        EdgeView(before, after, kind_of(run, (before, after)))
         for before, after in list(run.edges)
         if before in known and after in known
     )
-    return FlowView(run.name, nodes, edges, run.elapsed())
+    return FlowView(run.name, nodes, edges, run.elapsed(), groups_of(dict(run.frames), nodes))
+
+
+def groups_of(frames: Mapping[str, Sequence[str]], nodes: Sequence[NodeView]) -> tuple[GroupView, ...]:
+    """Return what is drawn in frames: groups, maps and workflows in the workflow; with the indices of `nodes`."""
+    index = {node.name: number for number, node in enumerate(nodes)}
+    members = {name: tuple(index[n] for n in names if n in index) for name, names in frames.items()}
+    return tuple(GroupView(name, inside) for name, inside in members.items() if inside)
+
+
+def folded(run: Run) -> set[str]:
+    """Return the items of maps that have too many to be drawn: the map itself tells how far it is."""
+    return {
+        member
+        for name, members in dict(run.members).items()
+        if len(members) > MOST_ITEMS and isinstance(run.records[name].task, Map)
+        for member in members
+    }
+
+
+def kind_of(source: Plan | Run, edge: tuple[str, str]) -> EdgeKind:
+    """Return what kind of dependency an edge is."""
+    before, after = edge
+    if isinstance(source, Run) and (before in source.born or after in source.born):
+        return "dynamic"
+    if after in (source.conditional if isinstance(source, Run) else source.conditions):
+        return "conditional"
+    return "inferred" if edge in source.inferred else "plain"
 
 
 def flow_view(name: str, plan: Plan, stale: Collection[str] = ()) -> FlowView:
@@ -41,13 +76,19 @@ def flow_view(name: str, plan: Plan, stale: Collection[str] = ()) -> FlowView:
     stale : collection of str
         The tasks that would run now.
     """
-    unwired = set(plan.unwired)
+    unwired, hidden = set(plan.unwired), _hidden(plan)
     nodes = tuple(
         _node(task, task.record, stale=task.name in stale, unwired=task.name in unwired)
         for task in plan.tasks.values()
+        if task.name not in hidden
     )
-    edges = tuple(EdgeView(before, after, (before, after) in plan.inferred) for before, after in plan.edges)
-    return FlowView(name, nodes, edges)
+    edges = tuple(EdgeView(*edge, kind_of(plan, edge)) for edge in plan.edges if hidden.isdisjoint(edge))
+    return FlowView(name, nodes, edges, groups=groups_of(plan.frames, nodes))
+
+
+def _hidden(plan: Plan) -> set[str]:
+    """Return what is not drawn: templates that never ran."""
+    return {name for name in plan.templates if plan.tasks[name].record is None}
 
 
 def live_view(name: str, plan: Plan, run: Run | None, stale: Collection[str] = ()) -> FlowView:
@@ -66,22 +107,27 @@ def live_view(name: str, plan: Plan, run: Run | None, stale: Collection[str] = (
         The tasks that would run now.
     """
     records = dict(run.records) if run is not None else {}
-    unwired = set(plan.unwired)
+    unwired, hidden = set(plan.unwired), _hidden(plan)
     nodes = [
         _live_node(task, run, records.pop(task.name, None), task.name in stale, task.name in unwired)
         for task in plan.tasks.values()
+        if task.name not in hidden
     ]
-    edges = [EdgeView(before, after, (before, after) in plan.inferred) for before, after in plan.edges]
+    edges = [EdgeView(*edge, kind_of(plan, edge)) for edge in plan.edges if hidden.isdisjoint(edge)]
     if run is not None and records:
-        born = {name for name, record in records.items() if record.task.name not in plan.tasks}
+        born = {name for name in records if name not in plan.tasks} - folded(run)
         nodes += [_live_node(records[name].task, run, records[name]) for name in born_in_order(run, born)]
         known = {node.name for node in nodes}
         edges += [
-            EdgeView(before, after, dynamic=True)
+            EdgeView(before, after, "dynamic")
             for before, after in list(run.edges)
             if (before in born or after in born) and before in known and after in known
         ]
-    return FlowView(name, tuple(nodes), tuple(edges), run.elapsed() if run is not None else None)
+    elapsed = run.elapsed() if run is not None else None
+    frames = {**plan.frames}
+    if run is not None:
+        frames |= {n: members for n, members in dict(run.frames).items() if n in run.members and n in plan.tasks}
+    return FlowView(name, tuple(nodes), tuple(edges), elapsed, groups_of(frames, nodes))
 
 
 def born_in_order(run: Run, born: Collection[str]) -> list[str]:
@@ -106,7 +152,7 @@ def _live_node(
         record.started if is_here else None,
         record.worker,
         record.outputs,
-        progress=record.progress if record.status is Status.RUNNING else None,
+        progress=record.progress if record.status in {Status.RUNNING, Status.RETRYING} else None,
         ready=record.ready if is_here else None,
         is_stale=is_stale and record.status.is_success,
         is_param=is_param,
@@ -129,7 +175,7 @@ def _node(
 ) -> NodeView:
     note = "unwired" if unwired else ""
     if record is None:
-        return NodeView(task.name, note=note, source=source_of(task))
+        return NodeView(task.name, note=note, source=source_of(task), is_param=isinstance(task, Param))
     if stale and record.status.is_success:
         note = "out of date"
     return NodeView(
@@ -141,11 +187,14 @@ def _node(
         record.worker,
         record.outputs,
         source_of(task),
+        is_param=isinstance(task, Param),
     )
 
 
 def source_of(task: Task) -> str:
-    """Return a task's code as it was written, or "" if it cannot be had."""
+    """Return a task's code as it was written, or "" if it cannot be had, or there is none."""
+    if task.is_composite and not isinstance(task, Map):
+        return ""
     source = getattr(task.fn, "source", None)
     if isinstance(source, str):
         return source

@@ -40,8 +40,8 @@ def badge(status: Status | None) -> Badge:
 
 
 def tally(view: FlowView) -> list[tuple[Badge, int]]:
-    """Count the tasks of each status, in the order of `Status`, those that never ran last."""
-    counts = Counter(node.status for node in view.nodes)
+    """Count the tasks of each status, in the order of `Status`, those that never ran last; a parameter is none."""
+    counts = Counter(node.status for node in view.nodes if not node.is_param)
     return [(badge(status), counts[status]) for status in (*Status, None) if counts[status]]
 
 
@@ -52,10 +52,11 @@ def summary(view: FlowView) -> str:
     >>> summary(FlowView("etl", (NodeView("load", Status.SUCCEEDED), NodeView("fit")), seconds=1.23))
     '2 tasks: 1 succeeded, 1 not run in 1.2 s'
     """
-    total = len(view.nodes)
+    found = tally(view)
+    total = sum(count for _, count in found)
     if not total:
         return "no tasks"
-    counts = ", ".join(f"{count} {look.word}" for look, count in tally(view))
+    counts = ", ".join(f"{count} {look.word}" for look, count in found)
     took = "" if view.seconds is None else f" in {human_seconds(view.seconds)}"
     return f"{total} {'task' if total == 1 else 'tasks'}: {counts}{took}"
 

@@ -195,10 +195,10 @@ test("a search takes every word, a filter every chosen status, and nothing chose
   assert.deepEqual([...find("<img")], []);
 });
 
-test("the tally counts nodes, in the order of the table, whatever their marks", () => {
+test("the tally counts tasks, in the order of the table, whatever their marks", () => {
   const nodes = [...NODES, { ...box(0, 0), kind: "param" }];
   assert.deepEqual(widget.tally(nodes, [5 | 16, 4 | 128, 4, 0, 0]), [
-    [0, 2],
+    [0, 1],
     [4, 2],
     [5, 1],
   ]);

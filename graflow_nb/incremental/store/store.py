@@ -60,14 +60,17 @@ class Store:
     def __init__(self, disk: DiskStore | None = None, *, limit: int = MEMORY_LIMIT) -> None:
         self.disk = disk
         self._limit = limit
-        self._kept: dict[str, list[Kept]] = {}  # of each task, the latest last
+        self._kept: dict[str, dict[bytes, list[Kept]]] = {}  # of each task by key, and of each the latest last
+        self._latest: dict[str, Kept] = {}  # of each task, so that asking for it costs nothing
         self._earlier: dict[int, Kept] = {}  # those with values that are not their task's latest, oldest use first
         self._size = 0  # of the earlier
 
     def at_hand(self, name: str) -> Kept | None:
         """Return the result of a task that was made or used last, if it is in memory."""
-        kept = self._kept.get(name)
-        return kept[-1] if kept else None
+        latest = self._latest.get(name)
+        if latest is None and (by_key := self._kept.get(name)):  # it was taken out: the one before is the latest
+            latest = self._latest[name] = next(reversed(by_key.values()))[-1]
+        return latest
 
     def latest(self, name: str) -> Entry | None:
         """Return the same, from wherever it is, without its values."""
@@ -86,10 +89,10 @@ class Store:
 
     def find(self, name: str, key: bytes) -> Iterator[Kept]:
         """Go through the results of a task under a key, the latest first."""
-        several = self._kept.get(name, ())
-        if not several and self.disk is not None:
+        by_key = self._kept.get(name)
+        if not by_key and self.disk is not None:
             return map(_not_loaded, self.disk.find(name, key))
-        here = [kept for kept in reversed(several) if kept.entry.key == key]  # some may be let go of meanwhile
+        here = [*reversed(by_key.get(key, ()))] if by_key else []  # some may be let go of meanwhile
         if self.disk is None:
             return iter(here)
         there = self.disk.find(name, key)
@@ -112,20 +115,30 @@ class Store:
 
     def _make_latest(self, kept: Kept) -> bool:
         """Make a result its task's latest in memory; return whether it was not."""
-        several = self._kept.get(kept.entry.name)
-        if several is None:
-            several = self._kept[kept.entry.name] = []
-        elif several and several[-1] is kept:
+        name, key = kept.entry.name, kept.entry.key
+        latest = self.at_hand(name)
+        if latest is kept:
             return False
-        if kept in several:
-            several.remove(kept)
-            self._drop_from_earlier(kept)
-        if several and several[-1].values is not None:
-            self._earlier[id(several[-1])] = several[-1]
-            self._size += several[-1].size
+        self._take_out(kept)
+        self._drop_from_earlier(kept)
+        if latest is not None and latest.values is not None:
+            self._earlier[id(latest)] = latest
+            self._size += latest.size
             self._make_room()
-        several.append(kept)
+        by_key = self._kept.setdefault(name, {})
+        by_key[key] = [*by_key.pop(key, ()), kept]
+        self._latest[name] = kept
         return True
+
+    def _take_out(self, kept: Kept) -> None:
+        """Take a result out of its place in memory, if it has one."""
+        by_key = self._kept.get(kept.entry.name, {})
+        if self._latest.get(kept.entry.name) is kept:
+            del self._latest[kept.entry.name]
+        if kept in (several := by_key.get(kept.entry.key, [])):
+            several.remove(kept)
+            if not several:
+                del by_key[kept.entry.key]
 
     def value(self, kept: Kept, variable: str | None) -> Any:
         """Return a value of a result, from memory or disk.
@@ -150,7 +163,8 @@ class Store:
 
     def in_memory(self) -> list[Kept]:
         """Return the results with values in memory, for each task the latest last."""
-        return [kept for several in self._kept.values() for kept in several if kept.values is not None]
+        every = (kept for by_key in self._kept.values() for several in by_key.values() for kept in several)
+        return [kept for kept in every if kept.values is not None]
 
     @property
     def size(self) -> int:
@@ -176,21 +190,22 @@ class Store:
 
     def discard(self, kept: Kept) -> None:
         """Let go of a result."""
-        several = self._kept.get(kept.entry.name, [])
-        if kept in several:
-            several.remove(kept)
+        self._take_out(kept)
         self._drop_from_earlier(kept)
         if self.disk is not None:
             self.disk.discard(kept.entry)
 
     def forget(self, name: str) -> None:
         """Let go of what is in memory of a task; what is on disk may come back with the task."""
-        for kept in self._kept.pop(name, ()):
-            self._drop_from_earlier(kept)
+        self._latest.pop(name, None)
+        for several in self._kept.pop(name, {}).values():
+            for kept in several:
+                self._drop_from_earlier(kept)
 
     def clear(self) -> None:
         """Let go of everything."""
         self._kept.clear()
+        self._latest.clear()
         self._earlier.clear()
         self._size = 0
         if self.disk is not None:
@@ -206,7 +221,7 @@ class Store:
             self._drop_from_earlier(kept)
             kept.values = None
             if self.disk is None:
-                self._kept[kept.entry.name].remove(kept)
+                self._take_out(kept)
 
 
 class Fetch:

@@ -65,6 +65,7 @@ def shown(name: str, value: str) -> str:
     return repr(value if len(value) <= _LONGEST else f"{value[: _LONGEST - 1]}…")
 
 
+@lru_cache(maxsize=1_000)
 def without_secrets(source: str) -> str:
     """Return source code without the texts that it gives to names that look secret.
 

@@ -13,7 +13,7 @@ from IPython.core.error import UsageError
 from IPython.core.inputtransformer2 import TransformerManager
 
 from graflow_nb.notebook.arguments import HelpShown, task_parser
-from graflow_nb.notebook.document.effects import Effects, Known, effects
+from graflow_nb.notebook.document.effects import DICE, Effects, Known, effects
 from graflow_nb.notebook.document.source import DocumentError
 from graflow_nb.notebook.statements import statements
 
@@ -80,6 +80,8 @@ class Cell:
     directives : sequence of Directive
     effects : Effects
         Of the body.
+    now : frozenset of str
+        What it reads when it runs.
     inside : frozenset of str
         What functions in it read when they are called.
     defines : tuple of str
@@ -99,6 +101,7 @@ class Cell:
     is_function: bool = False
     directives: Sequence[Directive] = ()
     effects: Effects = _NOTHING
+    now: frozenset[str] = frozenset()
     inside: frozenset[str] = frozenset()
     defines: tuple[str, ...] = ()
     magics: bool = False
@@ -285,11 +288,15 @@ def _with_effects(cell: Cell, known: Known) -> Cell:
     if not cell.python:
         return cell
     found = effects(cell.python, known)
-    inside = frozenset[str]().union(
-        *(names for part in statements(cell.python) for names in part.functions.values())
-    )
+    parts = statements(cell.python)
+    functions = {name: names for part in parts for name, names in part.functions.items()}
+    inside = frozenset[str]().union(*functions.values())
+    now = frozenset[str]().union(*(part.reads for part in parts))
+    now |= inside if not functions.keys().isdisjoint(now) else frozenset()
     defines: tuple[str, ...] = ()
     if cell.kind is Kind.TASK and not cell.is_function:
         bound = [name for name in found.assigns if name != cell.tasks[0]]
         defines = tuple(bound)
-    return replace(cell, effects=found, inside=inside & found.reads, defines=defines)
+    return replace(
+        cell, effects=found, now=(now | {DICE}) & found.reads, inside=inside & found.reads, defines=defines
+    )

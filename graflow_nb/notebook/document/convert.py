@@ -160,6 +160,7 @@ def _first_cell(imports: Sequence[Segment], *, is_own: bool) -> str:
         node = segment.node
         if isinstance(node, ast.ImportFrom) and node.module == "graflow_nb" and is_own:
             if kept := [alias for alias in node.names if alias.name not in _THERE]:
+                lines += [""] * (segment.is_apart and bool(lines[-1]))
                 lines.append(ast.unparse(ast.ImportFrom("graflow_nb", kept, 0)))
         else:
             lines += ["", segment.text] if segment.is_apart and lines[-1] else [segment.text]

@@ -87,6 +87,8 @@ class Known:
                 self.modules |= {a.asname or a.name: f"{node.module}.{a.name}" for a in node.names}
             elif isinstance(node, ast.Assign):
                 self._alias(node)
+            elif isinstance(node, ast.For | ast.AsyncFor):
+                self._alias_items(node)
             elif isinstance(node, ast.ClassDef):
                 for method in node.body:
                     if isinstance(method, _FUNCTIONS):
@@ -101,6 +103,16 @@ class Known:
         )
         root = _root(source) if is_part else ""
         for target in node.targets:
+            if isinstance(target, ast.Name) and root and root != target.id and root not in self.modules:
+                self.aliases[target.id] = root
+
+    def _alias_items(self, node: ast.For | ast.AsyncFor) -> None:
+        """Let a loop's variables stand for parts of what the loop goes over."""
+        over = node.iter
+        if isinstance(over, ast.Call) and isinstance(over.func, ast.Name) and over.args:
+            over = over.args[0]  # enumerate(rows), say
+        root = _root(over)
+        for target in ast.walk(node.target):
             if isinstance(target, ast.Name) and root and root != target.id and root not in self.modules:
                 self.aliases[target.id] = root
 
@@ -139,7 +151,7 @@ def effects(python: str, known: Known) -> Effects:
     outside = {name for name in names.reads if not hasattr(builtins, name)} - {"display", "get_ipython"}
     if DICE in changes:
         outside.add(DICE)
-    changes &= outside | {DICE}
+    changes = {name for name in changes if name in outside | known.modules.keys() or name not in binds}
     return Effects(frozenset(outside), binds, surely, frozenset(changes), deletes, binds & outside, names.assigns)
 
 

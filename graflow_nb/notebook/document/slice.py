@@ -52,10 +52,11 @@ class Slice:
         for name in sorted(cell.effects.reads):
             if cell.kind is Kind.TASK:
                 self.need(name, end, place)
-            else:
+                continue
+            if name in cell.now or cell.kind is Kind.FLOW:
                 self.need(name, place, place)
-                if cell.kind is Kind.FLOW and name in cell.inside:
-                    self.need(name, end, place)
+            if name in cell.inside and cell.kind is Kind.FLOW:
+                self.need(name, end, place)
 
     def need(self, name: str, before: int, reader: int) -> None:
         """Choose what makes a name as it stands before a place."""
@@ -77,7 +78,7 @@ class Slice:
                 self.add(place)
                 for inner in sorted(cell.inside):
                     if (inner, before) not in self._seen:
-                        self.need(inner, before, place)
+                        self.need(inner, before, reader)
                 if name in cell.effects.surely and name not in cell.effects.rebinds:
                     return
 

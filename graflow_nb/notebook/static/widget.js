@@ -183,10 +183,11 @@ export function matching(nodes, states, text, statuses) {
   return found;
 }
 
-/** Count the nodes of each status, as [status, count], in the order of the table. */
+/** Count the tasks of each status, parameters left out, as [status, count], in the order of the table. */
 export function tally(nodes, states) {
   const counts = new Map();
-  nodes.forEach((_, i) => {
+  nodes.forEach(({ kind }, i) => {
+    if (kind === "param") return;
     const status = (states[i] ?? STATUS) & STATUS;
     counts.set(status, (counts.get(status) ?? 0) + 1);
   });
@@ -782,8 +783,8 @@ class Graph {
     this.data = { nodes: [], edges: [], groups: [] };
     this.current = 0; // the one that Tab reaches
     this.level = FAR;
-    this.frames = draw("g", { class: "gf-frames" });
-    this.edges = draw("g", { class: "gf-edges" });
+    this.frames = draw("g");
+    this.edges = draw("g");
     this.nodes = draw("g", { class: "gf-nodes" });
     const marker = draw(
       "marker",
@@ -1429,7 +1430,7 @@ class Params {
     return {
       element: make(
         "div",
-        { class: `gf-control gf-is-${ranged ? "range" : kind}` },
+        { class: "gf-control" },
         make("label", { for: id, text: param.name, title: param.name }),
         input,
         value,
