@@ -49,7 +49,7 @@ class Rescuing(RunState):
                 error.add_note(f"Its rescue could not be asked: {describe(own)}")
                 return False
         self._asking[asked] = name, TaskRecord(rescue)
-        self._rescuers.add(asked)
+        self._rescuers[asked] = error
         self._earlier_outputs[name] = [*record.outputs]
         record.status = Status.RETRYING
         self._places["loop" if rescue.is_coroutine else "workers"].put(asked, task.options.priority)
@@ -58,6 +58,7 @@ class Rescuing(RunState):
     def _rescued(self, outcome: Outcome) -> None:
         """Take what came of a rescue."""
         name, _ = self._asking[outcome.name]
+        failed = self._rescuers[outcome.name]
         self._leave(outcome.name)
         made, error = outcome.produced(), outcome.error
         if self._reuse is not None:
@@ -65,7 +66,8 @@ class Rescuing(RunState):
         record = self.run.records[name]
         if record.status.is_final:
             return
-        record.outputs = [*self._earlier_outputs.get(name, ()), *outcome.outputs]
+        own = [o for o in outcome.outputs if error is not failed or o["output_type"] != "error"]
+        record.outputs = [*self._earlier_outputs.get(name, ()), *own]
         self._earlier_outputs[name] = [*record.outputs]
         if error is None and outcome.value is CALL_AGAIN and not self._stopped:
             self._attempts.pop(name, None)
