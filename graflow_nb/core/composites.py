@@ -15,8 +15,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from graflow_nb.core.arguments import Binding, Constant, Gathered, upstreams
+from graflow_nb.core.condition import Condition
 from graflow_nb.core.errors import NoResultError, TaskDefinitionError, did_you_mean
-from graflow_nb.core.plan import Condition
 from graflow_nb.core.policy import as_policy
 from graflow_nb.core.task import NOT_GIVEN, Task, parameters_of
 
@@ -235,7 +235,7 @@ def _with_items(binding: Binding, places: Sequence[tuple[int, str]], given: Mapp
     keyword = binding.keyword
     if len(places) < len(given):
         keyword = tuple((name, Constant(given[name]) if name in given else old) for name, old in keyword)
-    return binding._replace(positional=tuple(positional), keyword=keyword)
+    return Binding(tuple(positional), keyword, binding.free, binding.behind)
 
 
 def group_task(group: ParallelGroup, policy: Any, name: str | None) -> Group:

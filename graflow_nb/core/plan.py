@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from graphlib import CycleError as GraphlibCycleError
 from graphlib import TopologicalSorter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from graflow_nb.core.arguments import READS_NOTHING, Binding, Missing, Names, Resolver, needs
 from graflow_nb.core.basis import Basis
+from graflow_nb.core.condition import Condition, conditions_of
 from graflow_nb.core.errors import CycleError, MissingArgumentError, UnknownTaskError, did_you_mean
-from graflow_nb.core.options import DEFAULTS
 from graflow_nb.core.param import Param
 from graflow_nb.core.scheduler import Scheduler
-from graflow_nb.core.task import Task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from graflow_nb.core.arguments import Behind, Reads, Scope, Upstream
     from graflow_nb.core.graph import TaskGraph
+    from graflow_nb.core.task import Task
 
 
 class Plan:
@@ -81,8 +80,8 @@ class Plan:
         self.bindings: dict[str, Binding] = {}
         self.missing: dict[str, Missing] = {}
         self.conditions: dict[str, Condition] = {}
-        self.frames: Mapping[str, Sequence[str]] = _frames(graph)
         self.scope = scope
+        self.frames: Mapping[str, Sequence[str]] = _frames(graph)
         self.keys = [*channel]
         self.basis = Basis(graph)
         self.parents: dict[str, Sequence[str]] = {
@@ -94,7 +93,7 @@ class Plan:
         reads = {name: scope.reads(task) if scope else READS_NOTHING for name, task in self.tasks.items()}
         taken = {name: needs(task, names, reads[name]) for name, task in self.tasks.items()}
         self._behind: dict[str, list[Behind]] = _behind(graph, names, scope, reads, taken) if scope else {}
-        conditions = _conditions(self.tasks)
+        conditions = conditions_of(self.tasks)
         asked = {
             name: needs(task, names, scope.reads(task) if scope else READS_NOTHING, name)
             for name, task in conditions.items()
@@ -273,36 +272,12 @@ class Plan:
                 self.bindings[name] = found._replace(behind=behind) if behind else found
 
 
-class Condition(NamedTuple):
-    """What decides whether a task runs: a task of its own, which nobody sees, with its arguments."""
-
-    task: Task
-    binding: Binding
-
-
-def _conditions(tasks: Mapping[str, Task]) -> dict[str, Task]:
-    """Return the conditions, as tasks, by the names of the tasks that they are for."""
-    return {
-        name: _condition(name, task.options.when, task.options.bound)
-        for name, task in tasks.items()
-        if task.options is not DEFAULTS and task.options.when is not None
-    }
-
-
 def _frames(graph: TaskGraph) -> dict[str, Sequence[str]]:
     frames = {**graph.frames}
     for name, task in graph.nodes.items():
         if task.guarded:
             frames[name] = [member for member in task.guarded if member in graph]
     return frames
-
-
-def _condition(name: str, when: Callable[..., Any], bound: Mapping[str, Any]) -> Task:
-    asked = Task.apart(f"{name}?", when)
-    if bound:  # what is fixed for the task is fixed for its condition
-        known = {p.name: bound[p.name] for p in asked.parameters if p.name in bound}
-        asked.options = replace(DEFAULTS, bound=known)
-    return asked
 
 
 def _taken_by_somebody(tasks: Mapping[str, Task], given: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from graflow_nb.core.call import Call, Produced
     from graflow_nb.core.commands import Next
     from graflow_nb.core.composites import Expansion
+    from graflow_nb.core.condition import Condition
     from graflow_nb.core.events import Event
-    from graflow_nb.core.plan import Condition, Plan
+    from graflow_nb.core.plan import Plan
     from graflow_nb.core.run import Run
     from graflow_nb.core.settings import Settings
     from graflow_nb.core.status import Status

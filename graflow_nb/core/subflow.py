@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graflow_nb.core.arguments import Binding, Constant, Gathered, Upstream
 from graflow_nb.core.composites import Composite, Expansion
+from graflow_nb.core.condition import Condition
 from graflow_nb.core.errors import TaskDefinitionError, did_you_mean
 from graflow_nb.core.param import Param
-from graflow_nb.core.plan import Condition, Plan
 from graflow_nb.core.policy import strict
 from graflow_nb.core.scope import current_workflow
 from graflow_nb.core.selection import needed_for
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from graflow_nb.core.arguments import Source
     from graflow_nb.core.call import Produced
+    from graflow_nb.core.plan import Plan
     from graflow_nb.core.workflow import WorkflowContext
 
 

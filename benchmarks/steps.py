@@ -1,4 +1,4 @@
-"""W5: a row of steps, and the same row as plain tasks: what the state and the results of steps cost."""
+"""Steps: a row of steps, and the same row as plain tasks: what the state and the results of steps cost."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def ours() -> Contender:
 
 def main() -> list[Table]:
     """Measure, and print."""
-    return [compare("W5: a row of 200, build + run", [plain, ours], rounds=9).show()]
+    return [compare("Steps: a row of 200, build + run", [plain, ours], rounds=9).show()]
 
 
 if __name__ == "__main__":
