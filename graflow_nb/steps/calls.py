@@ -12,7 +12,7 @@ from graflow_nb.core.errors import describe
 from graflow_nb.core.status import Status
 from graflow_nb.core.task import Defined
 from graflow_nb.steps.errors import StepError
-from graflow_nb.steps.state import Variables, WorkflowContext
+from graflow_nb.steps.state import WorkflowContext
 from graflow_nb.steps.task import TRAIL, StepTask
 
 if TYPE_CHECKING:
@@ -27,8 +27,7 @@ def begin(
     setting: Setting, about: Mapping[str, Any], at: tuple[str, str], names: Any, states: Sequence[Any]
 ) -> WorkflowContext:
     """Return the state that a step sees, and tell that the step begins."""
-    state = WorkflowContext(about["workflow_id"], about["user_context"], None, about["metadata"])
-    state.variables = Variables(_merged(names, states))
+    state = WorkflowContext.seen(about, _merged(names, states))
     setting.begins(*at, state)
     return state
 
@@ -43,7 +42,7 @@ def _merged(names: Sequence[tuple[str, bool]], states: Sequence[Any]) -> Mapping
     for (name, is_step), value in zip(names, states, strict=True):
         if is_step:
             for key, item in value["state"].items():
-                version = value["versions"].get(key, 0)
+                version = (value["versions"] or {}).get(key, 0)
                 if version >= versions.get(key, 0):
                     merged[key], versions[key] = item, version
         elif value:
@@ -71,26 +70,28 @@ def end(
             state.variables.update({key: value for key, value in output.items() if isinstance(key, str)})
         state.variables[f"step_{at[1]}_result"] = output
     written = state.variables.written
-    counts = dict(versions or {})
-    for key in written:
-        counts[key] = counts.get(key, 0) + 1
+    counts = None
+    if versions is not None:
+        counts = dict(versions)
+        for key in written:
+            counts[key] = counts.get(key, 0) + 1
     trail = {
         "state": dict(state.variables),
         "written": written,
         "versions": counts,
-        "metadata": dict(metadata or {}),
+        "metadata": dict(metadata) if metadata else {},
     }
     return Defined(output, {TRAIL: trail})
 
 
-def versions_of(names: Sequence[tuple[str, bool]], states: Sequence[Any]) -> Mapping[str, int]:
-    """Return how often each variable was written before a step."""
+def versions_of(names: Sequence[tuple[str, bool]], states: Sequence[Any]) -> Mapping[str, int] | None:
+    """Return how often each variable was written before a step; None where steps are all in one row."""
     if len(names) == 1:
-        only: Mapping[str, int] = states[0]["versions"] if names[0][1] else {}
+        only: Mapping[str, int] | None = states[0]["versions"] if names[0][1] else {}
         return only
     versions: dict[str, int] = {}
     for (_, is_step), value in zip(names, states, strict=True):
-        for key, count in value["versions"].items() if is_step else ():
+        for key, count in (value["versions"] or {}).items() if is_step else ():
             versions[key] = max(count, versions.get(key, 0))
     return versions
 
@@ -143,7 +144,7 @@ class Scope:
         """Run a step in this one, on a copy of the state, and return what became of it."""
         path = f"{self.path}/{name or step.step_id}"
         task = StepTask(step, self.setting, path, about=self._about)
-        seen = {"state": dict((state or self.state).variables), "versions": {}}
+        seen = {"state": dict((state or self.state).variables), "versions": None}
         binding = task.binding((("", True),), (("the state", Constant(seen)),))
         force = not (self.setting.resume or step.cache)
         return Ended(await context.ask(task, binding, after=after, skip=skip, force=force), path)

@@ -46,7 +46,7 @@ class ParallelStep(Step):
 
     def add_branch(self, step: Step) -> Self:
         """Add a step to those that run side by side."""
-        check(*self.branches, step, path=self.step_id)
+        check(step, path=self.step_id, beside=self.branches)
         self.branches.append(step)
         return self
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from graflow_nb.core.errors import did_you_mean
@@ -13,6 +14,13 @@ if TYPE_CHECKING:
 
 TOOLS: dict[str, Any] = {}
 AGENTS: dict[str, Any] = {}
+_changes = count()
+_version = next(_changes)
+
+
+def version() -> int:
+    """Return a number that is another one when something else is known."""
+    return _version
 
 
 def register_tool(name: Any = None, tool: Any = None) -> Any:
@@ -49,7 +57,9 @@ def _register(known: dict[str, Any], by: str, name: Any, thing: Any) -> Any:
     name = name or name_of(thing)
     if not name:
         raise TypeError(f"{by}: {thing!r} has no name of its own: {by}('name', …)")
+    global _version  # noqa: PLW0603 - one registry a process
     known[name] = thing
+    _version = next(_changes)
     return thing
 
 

@@ -110,6 +110,16 @@ class WorkflowContext(MutableMapping[str, Any]):
         self.variables = Variables(given)
         self.initial_data = dict(given or {})
 
+    @classmethod
+    def seen(cls, about: Mapping[str, Any], variables: Mapping[str, Any]) -> Self:
+        """Return what a step sees, without copying more than it may change."""
+        self = cls.__new__(cls)
+        self.workflow_id = about["workflow_id"]
+        self.user_context, self.metadata = dict(about["user_context"]), dict(about["metadata"])
+        self.variables = Variables(variables)
+        self.initial_data = about["initial_data"]
+        return self
+
     @property
     def data(self) -> Variables:
         """The same as `variables`."""

@@ -178,8 +178,16 @@ class Step(Composable):
         return self.step_id
 
 
-def check(*steps: Any, path: str = "") -> None:
+def check(*steps: Any, path: str = "", beside: Sequence[Step] = ()) -> None:
     """Raise if steps that stand beside each other cannot, or one of them is none.
+
+    Parameters
+    ----------
+    *steps : object
+    path : str
+        Where they are.
+    beside : sequence of Step
+        Those beside them that have been checked.
 
     Raises
     ------
@@ -188,7 +196,7 @@ def check(*steps: Any, path: str = "") -> None:
     ValueError
         If two have the same id.
     """
-    seen: set[str] = set()
+    seen = {step.step_id for step in beside}
     for step in steps:
         if not isinstance(step, Step):
             raise TypeError(

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from graflow_nb.core.arguments import Binding, Constant, Gathered, Upstream
 from graflow_nb.core.task import Task
+from graflow_nb.steps import registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from graflow_nb.core.options import Options
     from graflow_nb.core.task import Parameter
     from graflow_nb.steps.setting import Setting
     from graflow_nb.steps.step import Step
 
 TRAIL = "<state>"
 """Among the variables that a step defines: the state after it. No variable can have this name."""
+
+
+_NOTHING_SAID: dict[str, Any] = {"workflow_id": "", "user_context": {}, "metadata": {}, "initial_data": {}}
 
 
 class StepTask(Task):
@@ -28,7 +34,7 @@ class StepTask(Task):
     path : str
     """
 
-    __slots__ = ("_about", "_call", "_initial", "path", "setting", "step")
+    __slots__ = ("_about", "_call", "_initial", "_known_at", "_options", "path", "setting", "step")
 
     def __init__(
         self,
@@ -42,18 +48,32 @@ class StepTask(Task):
         self.name = self.path = path
         self.step = step
         self.setting = setting
-        self.options = step.options
+        self._options = step.options
+        self._known_at = registry.version()
         self.defines = ()
         self.is_template = False
         self.record = self._parameters = self._flow = None
-        self._about = about if about is not None else {"workflow_id": "", "user_context": {}, "metadata": {}}
+        self._about = about if about is not None else _NOTHING_SAID
         self._initial = initial
         self._call: Callable[..., Any] | None = None
 
     @property
     def fn(self) -> Callable[..., Any]:  # type: ignore[override]
-        """What is called; a tool may be registered later than its step is made."""
-        return self._call or self.step.call(self.setting)
+        """What is called."""
+        if self._call is None or self._known_at != registry.version():
+            self._call = self.step.call(self.setting)
+        return self._call
+
+    @property
+    def options(self) -> Options:
+        """How it is run; another object if what is known by name has changed, so that it is bound anew."""
+        if self._known_at != registry.version():
+            self._known_at, self._options, self._call = registry.version(), replace(self._options), None
+        return self._options
+
+    @options.setter
+    def options(self, options: Options) -> None:
+        self._options, self._call = options, None
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -117,7 +116,7 @@ def run_tool(
             return end(state, at, None, skipped="its condition is false", versions=versions)
     args = spec.args if spec.params is None else {**spec.args, **_params(spec.params, state, at[0])}
     output = invoke(_there(spec, at), args, state, _before(names, states), at[0])
-    if inspect.isawaitable(output):  # it is no coroutine function, and yet: this thread has no loop
+    if hasattr(type(output), "__await__"):  # it is no coroutine function, and yet: this thread has no loop
         output = asyncio.run(settled(output))
     return end(state, at, output, merges=True, versions=versions)
 

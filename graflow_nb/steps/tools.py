@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from functools import lru_cache
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from graflow_nb.core.errors import did_you_mean
@@ -81,6 +82,8 @@ def callable_of(tool: Any, path: str) -> tuple[Callable[..., Any], bool]:
 def is_coroutine(tool: Any) -> bool:
     """Whether calling a tool gives something to await."""
     function = tool.function if isinstance(tool, Tool) and tool.function is not None else tool
+    if type(function) is FunctionType:
+        return bool(function.__code__.co_flags & inspect.CO_COROUTINE)
     return any(
         inspect.iscoroutinefunction(one)
         for one in (function, getattr(function, "execute", None), getattr(function, "__call__", None))  # noqa: B004

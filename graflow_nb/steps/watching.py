@@ -35,10 +35,11 @@ class Watch:
         self.run: Run | None = None
         self._setting = setting
         self._tell = tell
+        self._is_told = bool(tell or setting.loggers or setting.callbacks)
 
     def __call__(self, event: Event) -> None:
         self.run = event.run
-        if isinstance(event, TaskFinished):
+        if isinstance(event, TaskFinished) and self._is_told:
             result = result_of(event.run.records[event.task])
             if result is not None:
                 self._setting.has_ended(result)

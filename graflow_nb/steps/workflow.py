@@ -80,7 +80,7 @@ class Workflow:
         ValueError
             If there is one with its id.
         """
-        check(*self.steps, step)
+        check(step, beside=self.steps)
         self.steps.append(step)
         return self
 
@@ -146,8 +146,9 @@ class Workflow:
             "workflow_id": begins.workflow_id,
             "user_context": begins.user_context,
             "metadata": begins.metadata,
+            "initial_data": begins.initial_data,
         }
-        initial = {"state": dict(begins.variables), "versions": {}}
+        initial = {"state": dict(begins.variables), "versions": None}
         flow = Flow(self.workflow_id, cache=cache)
         before: list[StepTask] = []
         for step in self.steps:
@@ -226,7 +227,7 @@ class WorkflowBuilder:
 
     def add_step(self, step: Step) -> Self:
         """Add a step after the others; raises as `Workflow.add_step`."""
-        check(*self._steps, step)
+        check(step, beside=self._steps)
         self._steps.append(step)
         return self
 
