@@ -75,7 +75,9 @@ class World:
                 for more in rest[1:]:
                     group |= more
                 known = {"at_least": at_least(1), "critical": critical(first)}.get(policy, policy)
-                _ = group.with_policy(known, name=f"g{number}") >> Task(f"after{number}", self.noting(f"after{number}"))
+                _ = group.with_policy(known, name=f"g{number}") >> Task(
+                    f"after{number}", self.noting(f"after{number}")
+                )
 
     def note(self, name, what):
         with self._lock:
@@ -115,7 +117,12 @@ class World:
 
         wanted = None if spec.wanted is None else lambda: spec.wanted
         return Task(
-            name, acall if spec.is_coroutine else call, retries=spec.retries, retry_delay=0, when=wanted, max_cycles=9
+            name,
+            acall if spec.is_coroutine else call,
+            retries=spec.retries,
+            retry_delay=0,
+            when=wanted,
+            max_cycles=9,
         )
 
     def expected(self):

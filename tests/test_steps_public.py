@@ -12,11 +12,30 @@ from graflow_nb import steps, workflow
 from graflow_nb.steps import ToolStep, register_tool, registry
 
 PUBLIC = {name: getattr(steps, name) for name in steps.__all__}
-NAMES_OF_THE_DOCUMENT = """
-    Workflow WorkflowBuilder WorkflowEngine WorkflowContext WorkflowResult StepResult StepStatus WorkflowStatus
-    WorkflowLogger AgentStep ToolStep ConditionalStep ParallelStep LoopStep execute_workflow_stream create_workflow
-    create_sequential_workflow create_parallel_workflow Agent Tool register_tool register_agent
-""".split()
+NAMES_OF_THE_DOCUMENT = [
+    "Workflow",
+    "WorkflowBuilder",
+    "WorkflowEngine",
+    "WorkflowContext",
+    "WorkflowResult",
+    "StepResult",
+    "StepStatus",
+    "WorkflowStatus",
+    "WorkflowLogger",
+    "AgentStep",
+    "ToolStep",
+    "ConditionalStep",
+    "ParallelStep",
+    "LoopStep",
+    "execute_workflow_stream",
+    "create_workflow",
+    "create_sequential_workflow",
+    "create_parallel_workflow",
+    "Agent",
+    "Tool",
+    "register_tool",
+    "register_agent",
+]
 
 
 def test_all_is_sorted_and_has_the_names_of_the_document():
@@ -38,7 +57,9 @@ def test_every_public_function_is_typed(name):
     functions = [thing] if isinstance(thing, types.FunctionType) else []
     if isinstance(thing, type):
         members = {n: f for n, f in vars(thing).items() if isinstance(f, types.FunctionType)}
-        functions = [f for n, f in members.items() if not n.startswith("_") and f.__module__.startswith("graflow_nb")]
+        functions = [
+            f for n, f in members.items() if not n.startswith("_") and f.__module__.startswith("graflow_nb")
+        ]
     for function in functions:
         signature = inspect.signature(function)
         parameters = [p for p in signature.parameters.values() if p.name not in {"self", "cls"}]
