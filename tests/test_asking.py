@@ -208,3 +208,18 @@ def test_skip_shows_a_task_as_skipped_and_lets_go_on():
         assert run.statuses["nothing"] is Status.SKIPPED
         assert run.records["nothing"].note == "nothing to do"
         assert run.results["after"] == 1
+
+
+def test_what_a_task_asks_for_stands_in_a_frame_of_its_name():
+    with workflow("w") as flow:
+
+        async def inner():
+            await context.ask(made("parent/inner/leaf", lambda: 1), given())
+
+        @task
+        async def parent():
+            await context.ask(made("parent/inner", inner), given())
+
+    run = flow.run()
+    assert run.frames == {"parent": ["parent/inner", "parent/inner/leaf"], "parent/inner": ["parent/inner/leaf"]}
+    assert run.born == {"parent/inner", "parent/inner/leaf"}
