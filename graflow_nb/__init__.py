@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from graflow_nb.backends.loop import LoopBackend
 from graflow_nb.backends.threads import ThreadBackend
 from graflow_nb.core.compose import Chain, ParallelGroup, chain, parallel
-from graflow_nb.core.context import ExecutionContext, TaskContext, context
+from graflow_nb.core.context import TaskContext, context
 from graflow_nb.core.decorators import task
 from graflow_nb.core.errors import (
     ConditionError,
@@ -48,6 +48,7 @@ from graflow_nb.core.errors import (
     WorkerLostError,
     WorkflowCancelled,
 )
+from graflow_nb.core.execution_context import ExecutionContext
 from graflow_nb.core.graph import TaskGraph
 from graflow_nb.core.policy import Failure, at_least, best_effort, critical, first_success, strict
 from graflow_nb.core.retry import RetryPolicy

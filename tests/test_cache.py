@@ -556,6 +556,22 @@ class TestPrevents:
         assert {str(status) for status in again.statuses.values()} == {"cached"}
         assert notebook.why("a") == ["nothing it depends on changed"]
 
+    def test_a_born_task_that_changes_what_it_was_made_with(self):
+        notebook = Notebook()
+        with notebook.flow:
+
+            @task(inject_context=True)
+            def a(ctx):
+                rows = [1]
+
+                def born():
+                    rows.append(2)
+                    return [*rows]
+
+                ctx.next_task(TaskWrapper("born", born))
+
+        assert [notebook.run().results["born"] for _ in range(3)] == [[1, 2]] * 3
+
     def test_failing(self):
         notebook = Notebook(
             "FAILS = [1]\n@task\ndef a():\n    if FAILS: raise ValueError('no rows')\n    return 1"

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graflow_nb import Task, workflow
+from graflow_nb import Task, task, workflow
 
 KEYS = st.sampled_from("ab")
 VALUES = st.sampled_from([0, 1, [], [5]])
@@ -98,6 +98,44 @@ def test_whether_a_list_can_be_added_to_counts(states):
         *reused, _ = outcome(flow, state)
         *fresh, _ = outcome(made(programs), state)
         assert reused == fresh
+
+
+def test_a_value_that_its_reader_changes_in_place_is_no_trace():
+    with workflow("f") as flow:
+
+        @task(inject_context=True)
+        def write(context, x):
+            context.channel.set("d", {"x": x})
+
+        @task(inject_context=True)
+        def change(context):
+            context.channel.get("d")["x"] += 1
+            return context.channel.get("d")["x"]
+
+        @task(inject_context=True)
+        def look(context):
+            return context.channel.get("d")["x"]
+
+        write >> change >> look
+    for x in (1, 2, 3, 1, 2, 2):
+        flow.param("x", x)
+        run = flow.run()
+        assert (run.results["change"], run.results["look"]) == (x + 1, x + 1)
+    assert "channel.get('d') (changed in place" in run.records["change"].note
+
+
+def test_a_run_leaves_the_initial_values_as_they_are():
+    initial = {"rows": [0]}
+    with workflow("f", channel=initial) as flow:
+
+        @task(inject_context=True)
+        def add(context):
+            context.channel.get("rows").append(1)
+            return list(context.channel.get("rows"))
+
+    assert [flow.execute() for _ in range(3)] == [[0, 1]] * 3
+    assert [flow.run().results["add"] for _ in range(3)] == [[0, 1]] * 3
+    assert (initial, flow.channel) == ({"rows": [0]}, {"rows": [0]})
 
 
 def test_every_thread_of_a_task_has_the_same_channel():

@@ -199,6 +199,25 @@ class TestMissing:
         assert said(flow).endswith("It is left out of runs.")
 
 
+class TestConditions:
+    def test_one_that_asks_for_what_is_not_there(self):
+        with workflow("f") as flow:
+            Task("load", lambda: 1) >> Task("fit", lambda load: load, when=lambda laod, rate: laod > rate)
+        assert found(flow) == [("condition", ("fit",))]
+        assert said(flow).startswith("the condition of task 'fit' needs arguments for 'laod', 'rate'.")
+        assert said(flow).endswith("Did you mean 'load'?")
+
+    def test_one_that_asks_for_what_runs_after(self):
+        with workflow("f") as flow:
+            Task("load", lambda: 1, when=lambda fit: fit > 0) >> Task("fit", lambda load: load)
+        assert ("condition", ("load",)) in found(flow)
+
+    def test_one_that_can_be_asked_says_nothing(self):
+        with workflow("f") as flow:
+            Task("load", lambda: 1) >> Task("fit", lambda load: load, when=lambda load: load > 0)
+        assert flow.check() == []
+
+
 class TestAlone:
     def test_one(self):
         with workflow("f") as flow:

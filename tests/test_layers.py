@@ -98,7 +98,8 @@ def is_allowed(room: str, found: Import) -> bool:
     if found.room is None or found.room == room:
         return True
     if room == SURFACE:
-        return found.room in SURFACE_NAMES or (found.room in {"notebook", "views"} and found.in_function)
+        is_late = found.in_function or found.for_types  # a public function is imported when it is called
+        return found.room in SURFACE_NAMES or (found.room in {"notebook", "views"} and is_late)
     return HEIGHT[found.room] < HEIGHT[room]
 
 

@@ -756,3 +756,44 @@ def test_a_run_says_that_what_comes_after_a_race_may_be_wrong():
     (said,) = [note for note in flow.run().notes if "side by side" in note]
     assert "first" in said
     assert "second" in said
+
+
+class TestResultsThatTasksAskFor:
+    """`context.get_result` hands out a result as a parameter does."""
+
+    def flow(self):
+        with workflow("f") as flow:
+
+            @task
+            def source(x):
+                return [x]
+
+            @task(inject_context=True)
+            def adder(context):
+                rows = context.get_result("source")
+                rows.append(1)
+                return list(rows)
+
+            @task(inject_context=True)
+            def asker(context):
+                return list(context.get_result("source"))
+
+            @task
+            def reader(source, adder):
+                return list(source)
+
+            source >> adder >> asker
+        return flow
+
+    def test_who_changes_it_in_place_is_named_and_the_others_have_it_as_it_was_made(self):
+        flow = self.flow()
+        for x in (1, 1, 2, 1):
+            flow.param("x", x)
+            run = flow.run()
+            assert dict(run.results) == {"x": x, "source": [x], "adder": [x, 1], "asker": [x], "reader": [x]}
+            assert run.records["adder"].note.startswith(
+                "its input 'source' (of task 'source') was changed in place"
+            )
+            assert (run.records["asker"].note, run.records["reader"].note) == ("", "")
+            assert str(run.statuses["adder"]) == "succeeded"
+        assert str(run.statuses["asker"]) == str(run.statuses["reader"]) == "cached"

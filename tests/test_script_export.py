@@ -59,11 +59,12 @@ def everything(run):
     return {
         (name, variable): fingerprint(record.produced.get(variable))
         for name, record in run.records.items()
+        if record.produced is not None
         for variable in (None, *record.produced.variables)
     }
 
 
-@pytest.mark.parametrize("name", ["01_quickstart", "02_incremental"])
+@pytest.mark.parametrize("name", ["01_quickstart", "02_incremental", "04_composition"])
 def test_the_tutorials_as_scripts_have_the_notebooks_results(folder, name):
     path = folder / f"{name}.ipynb"
     (folder / "exported.py").write_text(exported(read_document(path), folder / "exported.py"))
@@ -73,7 +74,7 @@ def test_the_tutorials_as_scripts_have_the_notebooks_results(folder, name):
     assert {task for task, _ in there} - {task for task, _ in here} <= {"heaviest"}  # a plain cell between tasks
 
 
-@pytest.mark.parametrize("name", ["01_quickstart", "02_incremental"])
+@pytest.mark.parametrize("name", ["02_incremental", "04_composition"])
 def test_the_tutorials_as_scripts_run_without_jupyter(folder, name):
     (folder / "exported.py").write_text(exported(read_document(folder / f"{name}.ipynb"), folder / "exported.py"))
     watch = (
@@ -121,7 +122,7 @@ def test_operators_options_parameters_and_settings_are_kept():
     )
     assert 'with workflow("flow", cache="off", seed=3) as flow:' in source
     assert 'flow.param("size", 4, min=1, max=9)' in source
-    assert '@task(max_age=60, version="2", inputs=["x.csv"])' in source
+    assert '@task(max_age=60.0, version="2", inputs=["x.csv"])' in source
     assert "@task(cache=False)" in source
     assert "    (a | b) >> c\n" in source
     assert run(source).results["c"] == 6
@@ -238,3 +239,16 @@ def test_json_is_no_part_of_a_script(tmp_path):
     path.write_text(json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": []}))
     with pytest.raises(DocumentError, match="there is no flow in it"):
         to_script(read_document(path))
+
+
+def test_conditions_retries_and_resources_are_kept():
+    source = script(
+        "%%task n --retries 2 --retry-delay 0 --timeout 9 --resources db=1 --priority 3\n5",
+        '%%task big --when "n > 9"\nn',
+        "def helper():\n    n = 1\n    return n",
+        "@task\ndef last(big=None):\n    return (big, helper())",
+        "n >> big >> last",
+    )
+    assert "@task(resources={'db': 1}, timeout=9.0, retries=2, retry_delay=0.0, priority=3)" in source
+    assert "@task(when=lambda n: n > 9)" in source
+    assert "\n\n\ndef helper():" in source

@@ -171,7 +171,7 @@ def test_what_ended_by_itself_is_a_change_too():
     assert not mine.volatile
     now[0] = 5
     assert mine.get("token") is None
-    assert list(mine.volatile) == ["channel key 'token', which changed while the task ran"]
+    assert list(mine.volatile) == ["channel.get('token') (it changed while the task ran)"]
 
 
 def test_locks_and_numbers_are_no_trace():
@@ -213,6 +213,52 @@ def test_whether_a_key_can_be_added_to_is_a_read(add):
         "there": ("value", [3]),
     }
     assert not mine.volatile
+
+
+class TestInPlace:
+    """What a task reads and changes in place is not what others wrote any more."""
+
+    def test_it_is_noticed_at_the_end(self):
+        mine = TaskChannel(Channel({"rows": [1], "other": [2], "n": 3}), look=repr)
+        mine.get("other")
+        mine.get("n")
+        mine.get("rows").append(2)
+        mine.close()
+        assert list(mine.volatile) == ["channel.get('rows') (changed in place: set() a copy)"]
+
+    def test_what_it_wrote_itself_may_be_changed(self):
+        mine = TaskChannel(Channel({"rows": [1]}), look=repr)
+        mine.set("rows", [5])
+        mine.get("rows").append(6)
+        mine.append("new", [])
+        mine.get("new")[0].append(7)
+        mine.close()
+        assert not mine.volatile
+
+    def test_what_stays_as_it_is_is_not_looked_at(self):
+        def look(_):
+            raise AssertionError
+
+        mine = TaskChannel(Channel({"a": 1, "b": "text", "c": None}), look=look)
+        for key in "abcd":
+            mine.get(key)
+        mine.close()
+        assert not mine.volatile
+
+    def test_what_cannot_be_looked_at_is_no_trace(self):
+        def look(_):
+            raise RuntimeError("it changes all the time")
+
+        mine = TaskChannel(Channel({"rows": [1]}), look=look)
+        assert mine.get("rows") == [1]
+        mine.close()
+        assert len(mine.volatile) == 1
+
+    def test_without_a_look_nothing_is_said(self):
+        mine = TaskChannel(Channel({"rows": [1]}))
+        mine.get("rows").append(2)
+        mine.close()
+        assert not mine.volatile
 
 
 def test_of_two_tasks_that_delete_one_has_deleted():

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from graflow_nb.core.call import Call
     from graflow_nb.core.channel import Command
     from graflow_nb.core.locks import KeyLock
+    from graflow_nb.core.surroundings import Surroundings
 
 
 class Answers:
@@ -24,7 +25,6 @@ class Answers:
 
     def __init__(self, call: Call) -> None:
         self._context = call.context
-        self._run = call.context.surroundings
         self._name = call.task.name
         self._known: dict[str, Any] = {}  # the values that were sent, by key, as the channel holds them
         self._held: list[tuple[str, KeyLock]] = []
@@ -32,6 +32,10 @@ class Answers:
     def __call__(self, question: str, args: tuple[Any, ...]) -> Any:
         """Return the answer; raises what is wrong with the question."""
         return getattr(self, f"_{question}")(*args)
+
+    @property
+    def _run(self) -> Surroundings:
+        return self._context.surroundings  # others, when the call was given up
 
     def close(self) -> None:
         """Give the locks back that it still holds: its process may be gone."""

@@ -52,6 +52,9 @@ class LoopBackend:
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._cancel, call)
 
+    def replace(self, call: Call) -> None:
+        """Do nothing: as long as it holds the loop up, nothing else goes on there."""
+
     def close(self) -> None:
         """Cancel what is left, and end the thread if it is ours."""
         if self._loop is not None and self._owns_loop:

@@ -50,6 +50,9 @@ class RemoteSurroundings:
         self.run_id = job.run_id
         self.seed = job.seed
         self.started = time.perf_counter() - job.elapsed
+        self.rounds = {} if job.round is None else {job.name: job.round}
+        self.is_captured = job.is_captured
+        self.content_of = job.content_of
         self.channel = RemoteChannel(home)
         self._home = home
         self._asked = -_FRESH

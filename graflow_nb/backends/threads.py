@@ -102,6 +102,11 @@ class ThreadBackend:
                 if busy is not None and call in {None, busy}:
                     raise_in_thread(ident, TaskCancelled)
 
+    def replace(self, call: Call) -> None:  # noqa: ARG002 - whichever it is
+        """Start a thread beside one that is stuck."""
+        self._start_one()
+        self._bell.put(True)  # it may be that all others are stuck, and calls wait
+
     def close(self) -> None:
         """Let idle threads end, and busy ones after their call."""
         self._calls.clear()

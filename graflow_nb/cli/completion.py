@@ -41,7 +41,8 @@ complete -c graflow-nb -a '(graflow-nb _complete -- (commandline -opc)[2..] (com
 """
 SHELLS = {"bash": _BASH, "zsh": _ZSH, "fish": _FISH}
 _TASK = re.compile(
-    r"^(?:%%task\s+|#\|\s*task:\s*)([A-Za-z_]\w*)|^\s*(?:@task\b.*|%%task\s*)\n(?:async )?\s*def (\w+)",
+    r"^(?:%%task[ \t]+|#\|[ \t]*task:[ \t]*)([A-Za-z_]\w*)"
+    r"|^[ \t]*(?:@task\b.*|%%task[ \t]*)\n[ \t]*(?:async )?def (\w+)",
     re.MULTILINE,
 )
 _TAKE_TASKS = frozenset({"targets", "task"})

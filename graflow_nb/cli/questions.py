@@ -16,12 +16,8 @@ if TYPE_CHECKING:
 def show(options: argparse.Namespace) -> int:
     """Print a flow and what of it is out of date; or a task with its code."""
     if options.task is None:
-        return _answer(options, lambda program: f"{_text(program, '%flow status')}\n\n{_tree(program)}")
+        return _answer(options, lambda program: str(program.ask("overview")))
     return _answer(options, lambda program: _described(program.ask("describe", task=options.task)))
-
-
-def _tree(program: Program) -> str:
-    return str(program.ask("picture", form="text"))
 
 
 def why(options: argparse.Namespace) -> int:
@@ -35,7 +31,7 @@ def why(options: argparse.Namespace) -> int:
 
 
 def _answer(options: argparse.Namespace, ask: Callable[[Program], str]) -> int:
-    from graflow_nb.notebook.headless import CellFailed
+    from graflow_nb.notebook.errors import CellFailed
 
     with Program(options.notebook, flow=options.flow, is_quiet=True) as program:
         try:

@@ -10,20 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 from graflow_nb.cli.codes import DONE, FAILED, CommandError
 from graflow_nb.cli.program import Program
+from graflow_nb.notebook.document.source import DocumentError
 from graflow_nb.notebook.document.write import check_writable, write_whole
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable, Mapping
 
-    from graflow_nb.notebook.headless import CellFailed
+    from graflow_nb.notebook.errors import CellFailed
 
 _STARTS = ("[", "(", "{", "'", '"')
 
 
 def run(options: argparse.Namespace) -> int:
     """Run a document's flow, and write what was asked for even if a task failed."""
-    from graflow_nb.notebook.headless import CellFailed
+    from graflow_nb.notebook.errors import CellFailed
 
     values = assigned(options.set)
     _check(options)
@@ -42,7 +43,10 @@ def run(options: argparse.Namespace) -> int:
             failure = failed
             _show_failure(program, failed)
         facts = _facts(program)
-        _write(program, options, facts, failure)
+        try:
+            _write(program, options, facts, failure)
+        except (CommandError, DocumentError) as error:  # a full disk, say: what was promised is not there
+            raise CommandError(str(error), FAILED) from None
     if options.json:
         print(
             json.dumps({**(facts or {"flow": None, "ok": False, "tasks": []}), "error": _plain(failure)}, indent=2)
@@ -125,7 +129,7 @@ def _show_failure(program: Program, failed: CellFailed) -> None:
 
 
 def _facts(program: Program) -> dict[str, Any] | None:
-    from graflow_nb.notebook.headless import CellFailed
+    from graflow_nb.notebook.errors import CellFailed
 
     try:
         found: dict[str, Any] | None = program.kernel.ask("facts")
@@ -137,7 +141,7 @@ def _facts(program: Program) -> dict[str, Any] | None:
 def _write(
     program: Program, options: argparse.Namespace, facts: dict[str, Any] | None, failure: CellFailed | None
 ) -> None:
-    from graflow_nb.notebook.headless import CellFailed
+    from graflow_nb.notebook.errors import CellFailed
 
     say = sys.stderr if options.json else sys.stdout
     if options.output is not None:

@@ -62,8 +62,12 @@ def adapted(
 
 def with_data(task: Task, binding: Binding, data: Any) -> Binding:
     """Return a binding whose first parameter that is not injected is filled with the data of an iteration."""
-    place = int(task.options.inject_context)
-    positional = list(binding.positional)
-    if place < len(positional):
-        positional[place] = (positional[place][0], Constant(data))
-    return binding._replace(positional=tuple(positional))
+    parameters = task.parameters[int(task.options.inject_context) :]
+    if not parameters:
+        return binding
+    name, kind, _ = parameters[0]
+    if kind is inspect.Parameter.VAR_POSITIONAL:
+        return binding._replace(positional=(*binding.positional, (f"*{name}", Constant(data))))
+    given = [(known, Constant(data) if known == name else source) for known, source in binding.positional]
+    keyword = [(known, Constant(data) if known == name else source) for known, source in binding.keyword]
+    return binding._replace(positional=tuple(given), keyword=tuple(keyword))

@@ -60,6 +60,9 @@ class Backend(Protocol):
     def interrupt(self, call: Call | None = None) -> None:
         """Break off one call, or whatever is running, as far as that can be done."""
 
+    def replace(self, call: Call) -> None:
+        """Go on without the worker that makes a call, for it is stuck there: the run waits for it no longer."""
+
     def close(self) -> None:
         """Let everything go, without waiting for it."""
 
@@ -117,6 +120,9 @@ class Here:
 
     def interrupt(self, call: Call | None = None) -> None:
         """Nothing to do: the driver cannot be here and in the call."""
+
+    def replace(self, call: Call) -> None:
+        """Nothing can be done: the driver is in the call."""
 
     def close(self) -> None:
         """Nothing is held."""

@@ -72,9 +72,14 @@ class Produced:
         return [name for name in (self.prints or self._values) if name is not None and name != COMMANDS]
 
     @property
+    def has_commands(self) -> bool:
+        """Whether its task asked for something."""
+        return COMMANDS in (self.prints or self._values)
+
+    @property
     def commands(self) -> Sequence[Command]:
         """What its task asked of the run; raises `LostError` if that is no longer there."""
-        return self.get(COMMANDS) if COMMANDS in (self.prints or self._values) else ()
+        return self.get(COMMANDS) if self.has_commands else ()
 
     def get(self, variable: str | None) -> Any:
         """Return a variable, or the result for None.

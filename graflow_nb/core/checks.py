@@ -27,8 +27,8 @@ class Finding:
     kind : str
         "order": a name and an operator disagree on what comes first; "default": a parameter takes its default
         although a task has its name; "hidden": a bound value hides a task; "unused": nothing takes a parameter
-        of the workflow; "missing": nothing fills a task's parameter; "alone": tasks that use nothing and that
-        nothing uses; "template": a template from which nothing is made.
+        of the workflow; "missing", "condition": nothing fills a parameter of a task, or of its condition;
+        "alone": tasks that use nothing and that nothing uses; "template": a template from which nothing is made.
     tasks : tuple of str
         Whom it is about.
     text : str
@@ -168,7 +168,8 @@ def _missing(flow: _Flow) -> Iterator[Finding]:
     for name, missing in flow.plan.missing.items():
         if not flow.plan.tasks[name].is_template:
             out = " It is left out of runs." if name in flow.plan.unwired else ""
-            yield Finding("missing", (name,), f"{missing.message}{out}")
+            said = missing.message.replace(f"task {f'{name}?'!r}", f"the condition of task {name!r}")
+            yield Finding("missing" if said == missing.message else "condition", (name,), f"{said}{out}")
 
 
 def _alone(flow: _Flow) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from graflow_nb.core.arguments import Missing
 from graflow_nb.core.call import Produced
 from graflow_nb.core.composites import Composite, unmade
-from graflow_nb.core.errors import GroupError
+from graflow_nb.core.errors import DuplicateTaskError, GroupError, MissingArgumentError
 from graflow_nb.core.events import TaskStarted
 from graflow_nb.core.limits import Limits
 from graflow_nb.core.policy import Failure, looks_at_values, stops_early, tolerates
@@ -18,6 +18,8 @@ from graflow_nb.core.status import Status
 if TYPE_CHECKING:
     from graflow_nb.core.composites import Expansion
     from graflow_nb.core.run import TaskRecord
+
+_UNSTARTED = frozenset({Status.WAITING, Status.READY, Status.RETRYING})
 
 
 class Composing(RunState):
@@ -29,9 +31,12 @@ class Composing(RunState):
         assert isinstance(task, Composite)
         if name not in self._expanded:
             binding = self._bindings[name]
-            assert not isinstance(binding, Missing)
+            if isinstance(binding, Missing):  # only if it was born in the run
+                self._fail(record, MissingArgumentError(binding.message))
+                return False
             try:
                 expansion = task.expand(binding, self._made)
+                self._check_names(name, expansion)
             except Exception as error:
                 self._fail(record, error)
                 return False
@@ -40,6 +45,16 @@ class Composing(RunState):
                 return True
         self._gather(record, task)
         return True
+
+    def _check_names(self, name: str, expansion: Expansion) -> None:
+        """Raise if a task has a name that a member is to have; after a jump back its own members are there."""
+        own = set(self.run.members.get(name, ()))
+        for member in expansion.born:
+            if member in self.run.records and member not in own:
+                raise DuplicateTaskError(
+                    f"{name!r} stands for tasks, one of them {member!r}, and there is a task of that name. "
+                    f"Name one of them otherwise"
+                )
 
     def _expand(self, record: TaskRecord, expansion: Expansion) -> None:
         name = record.task.name
@@ -61,7 +76,7 @@ class Composing(RunState):
             needs = None if limit is None else {resource: 1}
             self._admit(task, binding, inside or before, waits_for=inside, needs=needs)
         self._conditions.update(expansion.conditions)
-        self._guarded.update(dict.fromkeys(expansion.born, name))
+        self._guard(name, expansion.born)
         self._member_of.update(dict.fromkeys(expansion.born, name))
         self._ended[name] = 0
         self.run.frames[name] = expansion.members
@@ -79,7 +94,8 @@ class Composing(RunState):
             done, total = self._ended.get(name, 0) + 1, len(expansion.born)
             self._ended[name] = done
             record.progress = done / total, f"{done:,}/{total:,}"
-        if stops_early(task.policy) and self._is_enough(task):
+        if stops_early(task.policy) and name not in self._resting and self._is_enough(task):
+            self._resting.add(name)
             self._let_rest(name, member)
 
     def _is_enough(self, task: Composite) -> bool:
@@ -102,11 +118,12 @@ class Composing(RunState):
 
     def _let_rest(self, name: str, first: str) -> None:
         """Stop what is left of a group: one success was enough."""
-        for other in [task for task, by in self._guarded.items() if by == name and task != first]:
+        others = self._under(name) - {first}
+        for other in others:
             if self.run.records[other].status is Status.RUNNING:
                 self.run.canceller(other)
-            elif not self.run.records[other].status.is_final:
-                self._cancel_waiting(other, f"{first!r} was first")
+        waiting = {other: None for other in others if self.run.records[other].status in _UNSTARTED}
+        self._cancel_waiting(waiting.keys(), f"{first!r} was first")
 
     def _gather(self, record: TaskRecord, task: Composite) -> None:
         name, expansion = task.name, self._expanded[task.name]
@@ -119,12 +136,10 @@ class Composing(RunState):
             if isinstance(part, Failure):
                 prints = self._reuse.prints_of(part) if self._reuse else {}
                 parts[member] = self._made[member] = Produced(member, {None: part}, prints)
-        self.run.tolerated |= {n for n, by in self._guarded.items() if by == name}
-        statuses = {self.run.records[member].status for member in expansion.members}
+        self.run.tolerated |= self._under(name)
+        statuses = {self.run.records[member].status for member in expansion.members} - {Status.SKIPPED}
         produced = self._gathered(name, parts, is_one=expansion.is_one)
-        self._succeed(
-            record, produced, Status.CACHED if statuses <= {Status.CACHED} and statuses else Status.SUCCEEDED
-        )
+        self._succeed(record, produced, Status.CACHED if statuses == {Status.CACHED} else Status.SUCCEEDED)
 
     def _gathered(self, name: str, parts: Mapping[str, Produced], *, is_one: bool) -> Produced:
         values = [*parts.values()]
@@ -137,8 +152,17 @@ class Composing(RunState):
         prints = {None: values[-1].prints.get(None)}
         return Produced(name, {}, prints, lambda _: values[-1].value)
 
+    def _under(self, name: str) -> set[str]:
+        """Return all that a composite guards, and what that guards in turn."""
+        found = {one for one, by in self._guarded.items() if by == name}
+        for one in [one for one in found if self.run.records[one].task.is_composite]:
+            found |= self._under(one)
+        return found
+
     def _is_tolerated(self, name: str) -> bool:
         """Whether a group decides what a task's failure means, and it is no strict one."""
+        if name in self._asked_by:  # who asked for it does
+            return True
         seen = name
         while (by := self._guarded.get(seen)) is not None:
             task = self.run.records[by].task

@@ -7,25 +7,26 @@ policy says whether what comes after it may run.
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from graflow_nb.core.arguments import Constant, Gathered, upstreams
+from graflow_nb.core.arguments import Binding, Constant, Gathered, upstreams
+from graflow_nb.core.condition import Condition
 from graflow_nb.core.errors import NoResultError, TaskDefinitionError, did_you_mean
 from graflow_nb.core.policy import as_policy
-from graflow_nb.core.task import NOT_GIVEN, Task
+from graflow_nb.core.task import NOT_GIVEN, Task, parameters_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from graflow_nb.core.arguments import Binding, Source
+    from graflow_nb.core.arguments import Source
     from graflow_nb.core.call import Produced
     from graflow_nb.core.compose import ParallelGroup
     from graflow_nb.core.options import Options
-    from graflow_nb.core.plan import Condition
     from graflow_nb.core.policy import Policy
     from graflow_nb.core.task import Parameter
 
@@ -157,7 +158,7 @@ class Map(Composite):
         The parameters that get the items.
     """
 
-    __slots__ = ("_each", "_template", "over")
+    __slots__ = ("_each", "_template", "_when", "over")
 
     def __init__(
         self, template: Task, name: str, each: Mapping[str, Any], policy: Policy, max_parallel: int | None
@@ -167,7 +168,11 @@ class Map(Composite):
         self.max_parallel = max_parallel
         self.over = tuple(each)
         bound = {**template.options.bound, **each}
-        self.options = replace(template.options, bound=bound, retry=None, timeout=None, resources={})
+        when = template.options.when
+        asks_each = when is not None and any(p.name in self.over for p in parameters_of(when))
+        self._when = when if asks_each else None
+        own = None if asks_each else when
+        self.options = replace(template.options, bound=bound, retry=None, timeout=None, when=own)
         self._each = replace(template.options, when=None)
         self._template = template.name
 
@@ -182,13 +187,32 @@ class Map(Composite):
             lengths = ", ".join(f"{len(c)} {name}" for name, c in zip(self.over, columns, strict=True))
             raise TaskDefinitionError(f"{self.name!r} maps over collections of different lengths: {lengths}")
         born: dict[str, tuple[Task, Binding]] = {}
+        conditions: dict[str, Condition] = {}
         places = [(i, name) for i, (name, _) in enumerate(binding.positional) if name in self.over]
         stored_as = self.stored_as
         for number, items in enumerate(zip(*columns, strict=True)):
             given = dict(zip(self.over, items, strict=True))
             name = f"{self.name}[{number}]"
             born[name] = Item.of(name, self.fn, self._each, stored_as), _with_items(binding, places, given)
-        return Expansion(tuple(born), born)
+            if self._when is not None:
+                conditions[name] = self._condition(name, self._when, {**sources, **_constants(given)})
+        self.policy.check([*born])
+        return Expansion(tuple(born), born, conditions=conditions)
+
+    def _condition(self, name: str, when: Callable[..., Any], known: Mapping[str, Source]) -> Condition:
+        """Return what decides about an item: a function of some of the task's arguments."""
+        positional: list[tuple[str, Source]] = []
+        keyword: list[tuple[str, Source]] = []
+        for parameter in parameters_of(when):
+            if parameter.name not in known and parameter.is_required:
+                raise TaskDefinitionError(
+                    f"the condition of task {self._template!r} (when) takes {parameter.name!r}: for an item of a "
+                    f"map it takes what the task takes. {did_you_mean(parameter.name, known)}"
+                )
+            source = known.get(parameter.name, Constant(parameter.default))
+            is_keyword = parameter.kind is inspect.Parameter.KEYWORD_ONLY
+            (keyword if is_keyword else positional).append((parameter.name, source))
+        return Condition(Task.apart(f"{name}?", when), Binding(tuple(positional), tuple(keyword)))
 
     def _items(self, name: str, source: Source, made: Mapping[str, Produced]) -> Sequence[Any]:
         if type(source) is Constant:
@@ -200,6 +224,10 @@ class Map(Composite):
         return items_of(self.name, name, made[task].get(variable))
 
 
+def _constants(given: Mapping[str, Any]) -> dict[str, Source]:
+    return {name: Constant(value) for name, value in given.items()}
+
+
 def _with_items(binding: Binding, places: Sequence[tuple[int, str]], given: Mapping[str, Any]) -> Binding:
     positional = list(binding.positional)
     for place, name in places:
@@ -207,7 +235,7 @@ def _with_items(binding: Binding, places: Sequence[tuple[int, str]], given: Mapp
     keyword = binding.keyword
     if len(places) < len(given):
         keyword = tuple((name, Constant(given[name]) if name in given else old) for name, old in keyword)
-    return binding._replace(positional=tuple(positional), keyword=keyword)
+    return Binding(tuple(positional), keyword, binding.free, binding.behind)
 
 
 def group_task(group: ParallelGroup, policy: Any, name: str | None) -> Group:
@@ -226,7 +254,7 @@ def map_task(
     template: Task, items: Any, each: Mapping[str, Any], *, name: str | None, max_parallel: int | None, policy: Any
 ) -> Map:
     """Make a map; as `Task.map`."""
-    if max_parallel is not None and (not isinstance(max_parallel, int) or max_parallel < 1):
+    if max_parallel is not None and (type(max_parallel) is not int or max_parallel < 1):
         raise TaskDefinitionError(
             f"{template.name}.map: max_parallel is a whole number, 1 or more, not {max_parallel!r}"
         )
@@ -238,8 +266,7 @@ def map_task(
 
 
 def _over(template: Task, items: Any, each: Mapping[str, Any]) -> Mapping[str, Any]:
-    free = [p.name for p in template.parameters[template.options.inject_context :]]
-    free = [name for name in free if name not in template.options.bound]
+    free = [name for name in template.bindable if name not in template.options.bound]
     is_given = items is not NOT_GIVEN
     if is_given == bool(each):
         raise TaskDefinitionError(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from graflow_nb.core.absence import adapted, with_data
 from graflow_nb.core.arguments import Missing
+from graflow_nb.core.commands import writes_in
 from graflow_nb.core.errors import ConditionError, LostError, TaskCancelled, describe
 from graflow_nb.core.run import TaskRecord
 from graflow_nb.core.services import THREADS
@@ -45,6 +46,7 @@ class Conditions(RunState):
             try:
                 decision = self._reuse.decide(condition.task, binding, self._made, force=self._force.get(name))
                 if decision.produced is not None:
+                    self._around_it.channel.apply(writes_in(decision.produced.commands))
                     return self._hear(record, decision.produced.value)
             except LostError:
                 decision = self._reuse.decide(condition.task, binding, self._made, force=True)

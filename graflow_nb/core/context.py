@@ -6,20 +6,20 @@ import time
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from graflow_nb.core.commands import Again, Command, End, Next
+from graflow_nb.core.commands import Again, Command, End, Next, Skip
 from graflow_nb.core.compose import as_composable
 from graflow_nb.core.errors import CycleLimitError, NoContextError, TaskDefinitionError
 from graflow_nb.core.scope import running
-from graflow_nb.core.surroundings import ABSENT
+from graflow_nb.core.surroundings import ABSENT, Surroundings
 from graflow_nb.core.task import Task
 from graflow_nb.core.task_channel import TaskChannel
 
 if TYPE_CHECKING:
     from numpy.random import Generator
 
-    from graflow_nb.core.channel import Channel
+    from graflow_nb.core.arguments import Binding
     from graflow_nb.core.compose import Operand
-    from graflow_nb.core.surroundings import Surroundings
+    from graflow_nb.core.run import TaskRecord
     from graflow_nb.core.typed_channel import TypedChannel
 
 _making = Lock()
@@ -39,8 +39,6 @@ class TaskContext:
     ----------
     task_name : str
         The running task.
-    cycle_count : int
-        Which call of this task this is in the run, from 1; `next_iteration` asks for the next.
     commands : list of Command
         What it asked for so far.
     volatile : dict
@@ -56,13 +54,13 @@ class TaskContext:
     """
 
     __slots__ = (
-        "_channel", "_max_cycles", "_rng", "_surroundings", "begun", "commands", "cycle_count", "is_stopped",
-        "noted", "task_name", "volatile",
+        "_channel", "_cycle", "_max_cycles", "_rng", "_surroundings", "begun", "commands", "is_stopped", "noted",
+        "task_name", "volatile",
     )  # fmt: skip
 
     def __init__(self, task: Task, surroundings: Surroundings, cycle: int = 1) -> None:
         self.task_name = task.name
-        self.cycle_count = cycle
+        self._cycle = cycle
         self.commands: list[Command] = []
         self.volatile: dict[str, None] = {}
         self.noted: dict[tuple[str, str], Any] = {}
@@ -72,6 +70,19 @@ class TaskContext:
         self._surroundings = surroundings
         self._channel: TaskChannel | None = None
         self._rng: Generator | None = None
+        if surroundings.rounds and (this := surroundings.rounds.get(task.name)) is not None:
+            self.noted["round", task.name] = this
+
+    @property
+    def cycle_count(self) -> int:
+        """Which call of this task this is in the run, from 1; `next_iteration` asks for the next."""
+        self.noted["cycle", self.task_name] = self._cycle
+        return self._cycle
+
+    @property
+    def cycle(self) -> int:
+        """The same as `cycle_count`; not for tasks, which would be seen to use none of it."""
+        return self._cycle
 
     @property
     def surroundings(self) -> Surroundings:
@@ -126,7 +137,7 @@ class TaskContext:
                 self._rng = np.random.default_rng()
             else:
                 self.noted["seed", self.task_name] = seed
-                words = [seed % 2**64, *self.task_name.encode(), *([self.cycle_count] * (self.cycle_count > 1))]
+                words = [seed % 2**64, *self.task_name.encode(), *([self._cycle] * (self.cycle_count > 1))]
                 self._rng = np.random.default_rng(np.random.SeedSequence(words))
         return self._rng
 
@@ -142,6 +153,11 @@ class TaskContext:
         """
         known = None if fraction is None else min(max(float(fraction), 0.0), 1.0)
         self._surroundings.progress(self.task_name, known, str(text))
+
+    @property
+    def is_captured(self) -> bool:
+        """Whether what it prints and displays is kept apart from what other tasks do."""
+        return self._surroundings.is_captured
 
     def runs_on(self, worker: str) -> None:
         """Say which worker the task runs on; whoever watches the run sees it."""
@@ -172,7 +188,8 @@ class TaskContext:
         """
         if self._channel is None:
             with _making:  # a task may start threads, and what any of them reads counts
-                self._channel = self._channel or TaskChannel(self._surroundings.channel)
+                around = self._surroundings
+                self._channel = self._channel or TaskChannel(around.channel, look=around.content_of)
         return self._channel
 
     @property
@@ -264,12 +281,37 @@ class TaskContext:
         """
         if not self.can_iterate():
             raise CycleLimitError(
-                f"task {self.task_name!r} has been called {self.cycle_count} times in this run and asks "
+                f"task {self.task_name!r} has been called {self._cycle} times in this run and asks "
                 "for another iteration: end the loop (context.can_iterate() tells), or allow more: "
                 "@task(max_cycles=…)"
             )
         self.commands = [command for command in self.commands if not isinstance(command, Again)]
         self.commands.append(Again(data))
+
+    def skip(self, note: str = "") -> None:
+        """Say that there was nothing to do: the task is shown as skipped, and what is wired after it runs."""
+        self.commands.append(Skip(str(note)))
+
+    async def ask(self, task: Task, binding: Binding, **options: Any) -> TaskRecord:
+        """Let another task run, as a node of this run, and await its end; for tasks that are coroutines.
+
+        Parameters
+        ----------
+        task : Task
+            Made for it (`Task.apart`), with a name that is free in this run, or that of one asked for before.
+        binding : Binding
+            Its arguments.
+        **options
+            `after`, `skip` and `force`, as in `graflow_nb.core.asking.Ask`.
+
+        Returns
+        -------
+        TaskRecord
+            What became of it; what a failure means is for this task to say.
+        """
+        from graflow_nb.core.asking import ask
+
+        return await ask(self._surroundings, self.task_name, task, binding, **options)
 
     def terminate_workflow(self, message: str = "") -> None:
         """End the run well: what runs now finishes, nothing new starts."""
@@ -279,11 +321,19 @@ class TaskContext:
         """End the run as cancelled: `WorkflowContext.execute` raises `WorkflowCancelled` then."""
         self.commands.append(End(str(message), is_failure=True))
 
+    def abandon(self) -> None:
+        """Let the call go on in surroundings of its own: it took too long, or was cancelled, and does not end."""
+        self._surroundings = Surroundings(seed=self._surroundings.seed)
+        self._surroundings.cancelled.set()
+        if self._channel is not None:
+            self._channel.leave()
+
     def close(self) -> list[Command]:
         """Say that the call is over; return all that it asked for, what it wrote to the channel included."""
         channel = self._channel
         if channel is None:
             return self.commands
+        channel.close()
         self.volatile |= channel.volatile
         for key, (kind, seen) in channel.reads.items():
             self.noted[_NOTED[kind], key] = ABSENT if kind == "absent" else seen
@@ -300,44 +350,6 @@ _NOTED = {
     "list": "channel list",
     "keys": "channel keys",
 }
-
-
-class ExecutionContext:
-    """What is left of a run: its results and its channel; returned by ``execute(return_context=True)``.
-
-    Attributes
-    ----------
-    run_id, session_id : str
-    elapsed_time : float
-        Seconds.
-    """
-
-    def __init__(self, run_id: str, elapsed_time: float, surroundings: Surroundings) -> None:
-        self.run_id = self.session_id = run_id
-        self.elapsed_time = elapsed_time
-        self._surroundings = surroundings
-
-    def get_channel(self) -> Channel:
-        """Return the run's channel."""
-        return self._surroundings.channel
-
-    @property
-    def channel(self) -> Channel:
-        """The same as `get_channel()`."""
-        return self._surroundings.channel
-
-    def get_typed_channel(self, schema: type[Any]) -> TypedChannel:
-        """Return the run's channel, checked; as `TaskContext.get_typed_channel`."""
-        from graflow_nb.core.typed_channel import TypedChannel
-
-        return TypedChannel(self._surroundings.channel, schema)
-
-    def get_result(self, task: str | Task, default: Any = None) -> Any:
-        """Return what a task made, or `default` if it made nothing."""
-        return self._surroundings.result(str(getattr(task, "name", task)), default)
-
-    def __repr__(self) -> str:
-        return f"<ExecutionContext of run {self.run_id[:8]}>"
 
 
 class _RunningContext:

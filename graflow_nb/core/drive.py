@@ -12,8 +12,9 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from operator import itemgetter
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from graflow_nb.core.asking import Ask
 from graflow_nb.core.backend import make_here
 from graflow_nb.core.call import Call, Outcome
 from graflow_nb.core.errors import TaskCancelled
@@ -44,7 +45,7 @@ class _Cancel(NamedTuple):
 
 _CANCEL = _Cancel()
 _POSTING = ("loop", "here")  # backends whose threads have something else to do than to handle outcomes
-_Message = Outcome | _Cancel
+_Message = Outcome | _Cancel | Ask
 
 
 class Control:
@@ -94,6 +95,8 @@ class Control:
         for message in messages:
             if isinstance(message, Outcome):
                 outcomes.append(message)
+            elif isinstance(message, Ask):
+                self._runner.ask(message)
             elif message.task is None:
                 self.cancel()
             else:
@@ -141,7 +144,7 @@ class _Driver:
         with self._turn:
             self._is_over = True
 
-    def post(self, message: Outcome | Call | _Cancel) -> None:
+    def post(self, message: _Message | Call) -> None:
         """Leave a message to the thread in `drive`."""
         if isinstance(message, Call):
             self._bell.put(message)
@@ -188,7 +191,8 @@ class _Driver:
         """Make a call on this thread; an interrupt breaks it off and cancels the run."""
         self._is_here = True
         try:
-            outcome = make_here(call)
+            with self._kept_going():
+                outcome = make_here(call)
         finally:
             self._is_here = False
         if self._was_struck:
@@ -197,6 +201,32 @@ class _Driver:
             self._inbox.append(_CANCEL)
         self._inbox.append(outcome)
 
+    @contextmanager
+    def _kept_going(self) -> Iterator[None]:
+        """Let another thread do what is due while this one is in a call."""
+        over = threading.Event()
+
+        def keep_going() -> None:
+            while not over.wait(WAKE if (left := self._control.left()) is None else min(left, WAKE)):
+                with self._turn:
+                    if not self._is_over and self._error is None:
+                        self._variables.run(self._step)
+
+        beside = threading.Thread(target=keep_going, name="graflow-beside", daemon=True)
+        beside.start()
+        try:
+            yield
+        finally:
+            over.set()
+            beside.join()
+
+    def _step(self) -> None:
+        try:
+            self._handle()
+            self._control.step()
+        except BaseException as error:
+            self._error = error
+
 
 def drive(runner: Runner, backends: Backends) -> None:
     """Do a whole run, and return when it is over.
@@ -204,7 +234,7 @@ def drive(runner: Runner, backends: Backends) -> None:
     An interrupt (Ctrl-C, a kernel's stop button) cancels the run; `Run.was_cancelled` tells.
     """
     driver = _Driver(runner)
-    runner.run.canceller = lambda task: driver.post(_Cancel(task))
+    _connect(runner, driver.post)
     with _interrupts(driver.interrupted), _opened(runner, backends):
         backends.open(lambda name: driver.post if name in _POSTING else driver.bring)
         try:
@@ -216,15 +246,15 @@ def drive(runner: Runner, backends: Backends) -> None:
 async def adrive(runner: Runner, backends: Backends) -> None:
     """Do a whole run on the running event loop; cancelling the awaiting task cancels the run."""
     loop = asyncio.get_running_loop()
-    inbox: asyncio.Queue[Outcome | Call | _Cancel] = asyncio.Queue()
+    inbox: asyncio.Queue[_Message | Call] = asyncio.Queue()
     control = Control(runner)
     was_cancelled: asyncio.CancelledError | None = None
 
-    def deliver(message: Outcome | Call | _Cancel) -> None:
+    def deliver(message: _Message | Call) -> None:
         with suppress(RuntimeError):  # the loop was closed: nobody waits any more
             loop.call_soon_threadsafe(inbox.put_nowait, message)
 
-    runner.run.canceller = lambda task: deliver(_Cancel(task))
+    _connect(runner, deliver)
     with _opened(runner, backends):
         backends.open(lambda _: deliver)
         runner.start()
@@ -241,6 +271,14 @@ async def adrive(runner: Runner, backends: Backends) -> None:
                 control.handle([make_here(message) if isinstance(message, Call) else message])
     if was_cancelled is not None:
         raise was_cancelled
+
+
+def _connect(runner: Runner, post: Callable[[Any], None]) -> None:
+    """Let the run, and what runs in it, send messages to the driver."""
+    run = runner.run
+    assert run.surroundings is not None
+    run.canceller = run.surroundings.cancel = lambda task: post(_Cancel(task))
+    run.surroundings.post = post
 
 
 @contextmanager

@@ -10,9 +10,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from graflow_nb.core.backend import Backends, Here
-from graflow_nb.core.context import ExecutionContext
 from graflow_nb.core.drive import adrive, drive
 from graflow_nb.core.events import RunFinished
+from graflow_nb.core.execution_context import ExecutionContext
 from graflow_nb.core.inquiry import Inquiry
 from graflow_nb.core.limits import EVERY, check_needs
 from graflow_nb.core.run import Run
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 class Executing(Inquiry):
     """The part of `graflow_nb.core.workflow.WorkflowContext` that runs it."""
 
-    resources: Mapping[str, int]
     backend: str | None
 
     def execute(
@@ -81,7 +80,7 @@ class Executing(Inquiry):
         >>> flow.execute()
         6
         """
-        plan, run = self._execute(start_task, max_steps, {**self.channel, **(channel or {})}, backend)
+        plan, run = self._execute(start_task, max_steps, channel or {}, backend)
         if run.stopped:
             warnings.warn(f"workflow {self.name!r}: {run.stopped}", stacklevel=2)
         result = _last_result(plan, run.raise_first_error())
@@ -93,7 +92,7 @@ class Executing(Inquiry):
     def _execute(
         self, start: str | Task | None, max_steps: int | None, channel: Mapping[str, Any], backend: str | None
     ) -> tuple[Plan, Run]:
-        plan = self.plan(channel=channel)
+        plan = self.plan(channel={**self.channel, **channel})
         given: dict[str, Produced] = {}
         if start is None:
             names = needed_for(plan, self.name, ())
@@ -103,7 +102,7 @@ class Executing(Inquiry):
             listeners=self.services.listeners,
             scope=self.services.scope,
             seed=self.seed,
-            channel=channel,
+            channel=self._with_inner("channel", channel),
             resources=self._limits(plan, names),
             fail_fast=True,
             max_steps=max_steps,
@@ -174,7 +173,7 @@ class Executing(Inquiry):
             cache=cache,
             scope=services.scope,
             seed=self.seed,
-            channel=self.channel,
+            channel=self._with_inner("channel"),
             resources=self._limits(plan, names),
             backend=self.backend or THREADS,
         )
@@ -217,16 +216,19 @@ class Executing(Inquiry):
         >>> asyncio.run(watch())
         ['RunStarted', 'TaskStarted', 'TaskFinished', 'RunFinished']
         """
-        events: asyncio.Queue[Event] = asyncio.Queue()
+        events: asyncio.Queue[Event | None] = asyncio.Queue()
         plan, names, settings = self._prepare(targets, **options)
         settings = replace(settings, listeners=[*settings.listeners, events.put_nowait])
         running = asyncio.ensure_future(self._arun(plan, names, settings, workers))
+        running.add_done_callback(lambda _: events.put_nowait(None))
         try:
             while True:
                 event = await events.get()
-                yield event
-                if isinstance(event, RunFinished):
-                    return
+                if event is not None:
+                    yield event
+                if event is None or isinstance(event, RunFinished):
+                    break
+            await running  # if it broke, that is raised here
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
@@ -243,8 +245,8 @@ class Executing(Inquiry):
         fail_fast: bool = False,
         backend: str | None = None,
     ) -> tuple[Plan, list[str], Settings]:
-        initial = {**self.channel, **(channel or {})}
-        plan = self.plan(set, channel=initial)
+        channel = channel or {}
+        plan = self.plan(set, channel={**self.channel, **channel})
         names = needed_for(plan, self.name, [self.named(target) for target in targets])
         forced = {*names} if force is True else self.all_named(force or ())
         accepted = frozenset(forced)
@@ -263,7 +265,7 @@ class Executing(Inquiry):
             accepted=accepted,
             fail_fast=fail_fast,
             seed=self.seed,
-            channel=initial,
+            channel=self._with_inner("channel", channel),
             resources=self._limits(plan, names, max_parallel),
             backend=backend or self.backend or THREADS,
         )
@@ -271,12 +273,18 @@ class Executing(Inquiry):
 
     def _limits(self, plan: Plan, names: Iterable[str], max_parallel: int | None = None) -> Mapping[Any, int]:
         """Return how much there is of each resource, when it is sure to be enough for each task."""
-        check_needs(self.name, [plan.tasks[name] for name in names], self.resources)
+        tasks = [plan.tasks[name] for name in names]
+        amounts = self._with_inner("resources")
+        if any(task.is_composite for task in tasks):
+            from graflow_nb.core.subflow import flows_in
+
+            tasks += [task for flow in flows_in(tasks) for task in flow.graph.nodes.values()]
+        check_needs(self.name, tasks, amounts)
         if max_parallel is None:
-            return self.resources
-        if not isinstance(max_parallel, int) or max_parallel < 1:
+            return amounts
+        if type(max_parallel) is not int or max_parallel < 1:
             raise ValueError(f"a run needs at least one task at once, not max_parallel={max_parallel!r}")
-        return {**self.resources, EVERY: max_parallel}
+        return {**amounts, EVERY: max_parallel}
 
     def _backends(
         self,

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from graflow_nb.core.channel import Command as Write
-from graflow_nb.core.commands import Again, End, Next
+from graflow_nb.core.born import plan_of_born
+from graflow_nb.core.commands import Again, End, Next, writes_in
 from graflow_nb.core.compose import Composable
-from graflow_nb.core.errors import CycleLimitError, UnknownTaskError, did_you_mean
-from graflow_nb.core.graph import TaskGraph
-from graflow_nb.core.plan import Plan
+from graflow_nb.core.errors import CycleLimitError, TaskDefinitionError, UnknownTaskError, did_you_mean
+from graflow_nb.core.limits import check_needs
 from graflow_nb.core.state import RunState
 from graflow_nb.core.status import Status
-from graflow_nb.core.task import Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -20,6 +18,7 @@ if TYPE_CHECKING:
     from graflow_nb.core.call import Produced
     from graflow_nb.core.commands import Command
     from graflow_nb.core.run import TaskRecord
+    from graflow_nb.core.task import Task
 
 
 class Growing(RunState):
@@ -40,15 +39,17 @@ class Growing(RunState):
                 self._end_all(record, command)
             elif isinstance(command, Again):
                 again = command
+        name = record.task.name
+        asked = [*self._asked.pop(name, ()), *(command for command in commands if isinstance(command, Next))]
         if again is not None and not self._stopped:
+            self._asked[name] = asked
             self._iterate(record, produced, again.data)
             return True
-        asked = [command for command in commands if isinstance(command, Next)]
         if not asked or self._stopped:
             return False
         self._is_special = True
-        is_back, after = False, self._scheduler.waiting_children(record.task.name)
-        self._made[record.task.name] = produced
+        is_back, after = False, self._scheduler.waiting_children(name)
+        self._made[name] = produced
         for command in asked:
             try:
                 is_back |= self._follow(record, command, after)
@@ -60,7 +61,7 @@ class Growing(RunState):
     def _writes_again(self, record: TaskRecord, commands: Iterable[Command]) -> bool:
         """Write to the channel what a reused task wrote; it fails if another task has made that impossible."""
         try:
-            self._around_it.channel.apply([command for command in commands if isinstance(command, Write)])
+            self._around_it.channel.apply(writes_in(commands))
         except Exception as error:
             self._fail(record, error)
             return False
@@ -103,13 +104,20 @@ class Growing(RunState):
             return self._jump(record, self._known(command.tasks, name), after)
         new = []
         for task in command.tasks.tasks:
-            if task.name not in self.run.records:
+            there = self.run.records.get(task.name)
+            if there is None:
                 new.append(task)
-            elif self.run.records[task.name].task is not task:
+            elif there.task is task and task.name not in self.run.born:
+                raise TaskDefinitionError(
+                    f"task {name!r} called next_task({command.tasks!r}), and {task.name!r} takes part in this run "
+                    f"already: a chain or group is of new tasks only. Jump to {task.name!r} by itself."
+                )
+            elif there.task is not task:
                 self.run.notes.append(
                     f"task {name!r} asked for a task {task.name!r}, and this run has one already: "
                     f"the new one was left out. Give it a name of its own."
                 )
+        check_needs(self.run.name, new, self._settings.resources)
         if new:
             self._bear(record, command, new, after)
         return False
@@ -126,7 +134,12 @@ class Growing(RunState):
         assert isinstance(command.tasks, Composable)
         if command.is_jump:
             self._cut |= {(record.task.name, child) for child in after}
-        plan = Plan(self._small_graph(record.task, command.tasks, new), self._settings.scope)
+        records, made = self.run.records, self._made
+
+        def find(name: str) -> Task | None:
+            return records[name].task if name in made and name in records else None
+
+        plan = plan_of_born(record.task, command.tasks, new, find, self._settings.scope)
         leaves = {task.name for task in command.tasks.leaves}
         for task in new:
             befores = [before for before in plan.parents[task.name] if before in self.run.records]
@@ -135,21 +148,6 @@ class Growing(RunState):
             self._admit(task, binding, befores, children)
             self.run.born.add(task.name)
         self._conditions.update({name: c for name, c in plan.conditions.items() if name in self.run.born})
-
-    def _small_graph(self, parent: Task, tasks: Composable, new: Sequence[Task]) -> TaskGraph:
-        """Return a graph of new tasks, of the one that asked for them, and of those that they name."""
-        graph = TaskGraph()
-        graph.add(parent)
-        for task in new:
-            bound = [value.name for value in task.options.bound.values() if isinstance(value, Task)]
-            for named in (*bound, *(parameter.name for parameter in task.parameters)):
-                if named in self._made and named in self.run.records:
-                    graph.add(self.run.records[named].task)
-            graph.add(task)
-        graph.wire([parent], [task for task in tasks.roots if task in new])
-        for befores, afters in tasks.joins:
-            graph.wire(befores, afters)
-        return graph
 
     def _jump(self, record: TaskRecord, target: str, children: Sequence[str]) -> bool:
         """Go on with a task of this run; what is wired after this one is left aside, but for that and its kin.
@@ -186,18 +184,44 @@ class Growing(RunState):
         self._skipped -= again
 
         def waits_again(name: str) -> bool:
-            return name == record.task.name or self.run.records[name].status.is_final
+            there = self.run.records[name]
+            begins = there.status in {Status.READY, Status.RETRYING}
+            runs = there.status is Status.RUNNING and name in self._calls
+            return (
+                name == record.task.name or there.status.is_final or runs or (begins and not self._is_asked(name))
+            )
 
+        since = {target, record.task.name, *(after & self._ancestors(record.task.name))}
         for name in self._scheduler.reopen([target], waits_again):
             other = self.run.records[name]
+            if name in self._calls:
+                self._outrun.add(name)
             other.status, other.produced, other.error = Status.WAITING, None, None
             self._earlier_outputs[name] = [*other.outputs]
             self._answers.discard(name)
             self._undecided.pop(name, None)
             self._expanded.pop(name, None)
+            self._resting.discard(name)
             self._data.pop(name, None)
+            self._asked.pop(name, None)
             self._cycles.pop(name, None)
+            self._delayed.discard(name)
+            if name in since:
+                self._around_it.rounds[name] = self._around_it.rounds.get(name, 1) + 1
         self._cycles[target] = cycle
+        self._drop_waiting(lambda name: self.run.records[self._visible(name)].status is Status.WAITING)
+
+    def _is_asked(self, name: str) -> bool:
+        return name in self._conditions and self._conditions[name].task.name in self._calls
+
+    def _ancestors(self, name: str) -> set[str]:
+        seen: set[str] = set()
+        stack = [name]
+        while stack:
+            befores = [before for before in self.run.parents.get(stack.pop(), ()) if before not in seen]
+            seen.update(befores)
+            stack += befores
+        return seen
 
     def _descendants(self, name: str) -> set[str]:
         children: dict[str, list[str]] = {}

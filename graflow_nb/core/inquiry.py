@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from graflow_nb.core.checks import Finding, findings
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from graflow_nb.core.settings import Cache
 
 _MISSING: Any = object()
+_NONE: Mapping[str, Any] = MappingProxyType({})
 _LATE = ("it is out of date: verify it after a run",)
 
 
@@ -32,6 +34,7 @@ class Inquiry:
     services: Services
     seed: int | None
     channel: Mapping[str, Any]
+    resources: Mapping[str, int]
 
     def plan(self, given: Mapping[str, Any] | None = None, *, channel: Collection[str] | None = None) -> Plan:
         """Return what depends on what now."""
@@ -39,7 +42,17 @@ class Inquiry:
 
     def _surroundings(self) -> Surroundings:
         """Return what a run of now would begin with."""
-        return Surroundings(seed=self.seed, channel=self.channel)
+        return Surroundings(seed=self.seed, channel=self._with_inner("channel"))
+
+    def _with_inner(self, what: str, more: Mapping[str, Any] = _NONE) -> dict[str, Any]:
+        """Return the `channel` or the `resources` that a run has: those of workflows that are tasks too."""
+        found: dict[str, Any] = {}
+        if any(task.is_composite for task in self.graph.nodes.values()):
+            from graflow_nb.core.subflow import flows_in
+
+            for flow in flows_in(self.graph.nodes.values()):
+                found |= getattr(flow, what)
+        return {**found, **getattr(self, what), **more}
 
     def trial(self, plan: Plan, names: Iterable[str], cache: Cache) -> Run:
         """Run with another cache, and leave no trace."""
@@ -197,7 +210,10 @@ class Inquiry:
         if current:
             verification = cache.verification(current)
             run = self.trial(plan, needed_for(plan, self.name, current), verification)
-            found |= {name: verification.found.get(name, (run.records[name].note,)) for name in current}
+            for name in current:
+                members = run.members.get(name, ())
+                inside = [f"{m}: {said}" for m in members for said in verification.found.get(m, ())]
+                found[name] = inside if members else verification.found.get(name, (run.records[name].note,))
         return found
 
     def impact(self, task: str | Task) -> dict[str, float | None]:

@@ -40,6 +40,11 @@ class Job(NamedTuple):
     seed : int or None
     elapsed : float
         Seconds since the run began.
+    round : int or None
+        As `Surroundings.rounds` has it.
+    is_captured : bool
+    content_of : callable or None
+        As in `Surroundings`.
     """
 
     name: str
@@ -53,6 +58,9 @@ class Job(NamedTuple):
     run_id: str
     seed: int | None
     elapsed: float
+    round: int | None
+    is_captured: bool
+    content_of: Callable[[Any], Any] | None
 
 
 class _Context:
@@ -114,11 +122,14 @@ class Sent:
             [_CONTEXT if value is call.context else value for value in call.args],
             {name: _CONTEXT if value is call.context else value for name, value in call.kwargs.items()},
             around,
-            call.context.cycle_count,
+            call.context.cycle,
             call.task.options.max_cycles,
             run.run_id,
             run.seed,
             time.perf_counter() - run.started,
+            run.rounds.get(call.task.name),
+            run.is_captured,
+            run.content_of,
         )
 
     def _taken(self, outcome: Outcome) -> Outcome:

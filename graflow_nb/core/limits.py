@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from graflow_nb.core.errors import TaskDefinitionError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from graflow_nb.core.task import Task
 
@@ -18,6 +18,9 @@ EVERY = "every task"
 
 class Limits:
     """Counts what running tasks have taken.
+
+    A task that finds too little is parked at one resource of which there is too little. Whenever there may be
+    more of a resource, or nobody before it wants what there is, those parked at it are to be tried again: `woken`.
 
     Parameters
     ----------
@@ -30,6 +33,7 @@ class Limits:
     >>> limits.take("a", {"db": 1}), limits.take("b", {"db": 1})
     (True, False)
     >>> limits.give_back("a")
+    >>> limits.woken()
     ['b']
     """
 
@@ -37,6 +41,7 @@ class Limits:
         self._free: dict[str, int] = dict(amounts)
         self._taken: dict[str, Mapping[str, int]] = {}
         self._parked: dict[str, deque[tuple[str, int]]] = {}
+        self._stirred: dict[str, None] = {}  # the resources that somebody may find enough of now
 
     def allow(self, resource: str, amount: int) -> None:
         """Say how much there is of a resource, if it was not said before."""
@@ -47,18 +52,40 @@ class Limits:
         for resource, amount in needs.items():
             if self._free.setdefault(resource, 1) < amount:
                 self._parked.setdefault(resource, deque()).append((name, amount))
+                self._stir(other for other in needs if other != resource)  # it leaves that to others
                 return False
         for resource, amount in needs.items():
             self._free[resource] -= amount
-        self._taken[name] = needs
+        if needs:
+            self._taken[name] = needs
         return True
 
-    def give_back(self, name: str) -> list[str]:
-        """Give back what a task took; return those that may find enough now, to be tried again."""
-        again = []
-        for resource, amount in self._taken.pop(name, {}).items():
+    def give_back(self, name: str) -> None:
+        """Give back what a task took, if it took something."""
+        taken = self._taken.pop(name, {})
+        for resource, amount in taken.items():
             self._free[resource] += amount
-            parked, left = self._parked.get(resource, deque()), self._free[resource]
+        self._stir(taken)
+
+    def forget(self, is_gone: Callable[[str], bool]) -> None:
+        """Say that tasks do not wait any more."""
+        for resource, parked in self._parked.items():
+            self._parked[resource] = deque(entry for entry in parked if not is_gone(entry[0]))
+        self._stir(self._parked)
+
+    def _stir(self, resources: Iterable[str]) -> None:
+        self._stirred.update((resource, None) for resource in resources if self._parked.get(resource))
+
+    @property
+    def is_stirred(self) -> bool:
+        """Whether somebody may have to be tried again."""
+        return bool(self._stirred)
+
+    def woken(self) -> list[str]:
+        """Return those that may find enough now, and are parked no longer, the first first."""
+        again: list[str] = []
+        for resource in self._stirred:
+            parked, left = self._parked[resource], self._free[resource]
             passed: list[tuple[str, int]] = []
             while parked and left:
                 waiting, needed = parked.popleft()
@@ -68,13 +95,8 @@ class Limits:
                 else:
                     passed.append((waiting, needed))
             parked.extendleft(reversed(passed))
+        self._stirred.clear()
         return again
-
-    def forget(self, name: str) -> None:
-        """Say that a task does not wait any more."""
-        for parked in self._parked.values():
-            for entry in [entry for entry in parked if entry[0] == name]:
-                parked.remove(entry)
 
 
 def check_needs(flow: str, tasks: Iterable[Task], amounts: Mapping[str, int]) -> None:
@@ -89,7 +111,7 @@ def check_needs(flow: str, tasks: Iterable[Task], amounts: Mapping[str, int]) ->
         for resource, amount in task.options.resources.items():
             if amount > amounts.get(resource, 1):
                 there = f"has {amounts[resource]}" if resource in amounts else "has 1, as none is named"
-                hint = "" if resource in amounts else f" {did_you_mean(resource, amounts)}"
+                hint = "" if resource in amounts or not amounts else f" {did_you_mean(resource, amounts)}"
                 raise TaskDefinitionError(
                     f"task {task.name!r} needs {amount} of {resource!r}, and workflow {flow!r} {there}: "
                     f'workflow({flow!r}, resources={{"{resource}": {amount}}}).{hint}'

@@ -99,6 +99,8 @@ def read_options(name: str, given: Mapping[str, Any]) -> Options:
     options = dict(given)
     if any(short in options for short in _SHORT):
         options["retry"] = _retry(name, options)
+    elif options.get("retry") is not None:
+        options["retry"] = _policy(name, options["retry"])
     for option, check in _CHECKS.items():
         if option in options:
             options[option] = check(name, option, options[option])
@@ -113,6 +115,16 @@ def _retry(name: str, options: dict[str, Any]) -> RetryPolicy | None:
     if options.get("retry") is not None:
         raise TaskDefinitionError(f"task {name!r} has both retry= and {', '.join(_SHORT)}: say one of the two")
     return retry_policy(name, **{short: options.pop(short) for short in _SHORT if short in options})
+
+
+def _policy(name: str, given: Any) -> RetryPolicy | None:
+    from graflow_nb.core.retry import RetryPolicy, retry_policy
+
+    if isinstance(given, RetryPolicy):
+        return retry_policy(name, retries=given)
+    raise TaskDefinitionError(
+        f"task {name!r}: retry takes a RetryPolicy, not {given!r}. A number of times is retries={given!r}"
+    )
 
 
 def _texts(name: str, option: str, given: Any) -> tuple[str, ...]:
@@ -153,16 +165,26 @@ def _whole(name: str, option: str, given: Any) -> int:
     raise TaskDefinitionError(f"task {name!r}: {option} is a whole number{least}, not {given!r}")
 
 
-def _amounts(name: str, option: str, given: Any) -> dict[str, int]:
+def _needed(name: str, option: str, given: Any) -> dict[str, int]:
+    return read_amounts(f"task {name!r}: {option}", {given: 1} if isinstance(given, str) else given)
+
+
+def read_amounts(what: str, given: Any) -> dict[str, int]:
+    """Return how many of each resource; `what` begins the message if that makes no sense.
+
+    Raises
+    ------
+    TaskDefinitionError
+        If these are no whole numbers by name, each 1 or more.
+    """
     try:
-        amounts = {given: 1} if isinstance(given, str) else dict(given)
+        amounts = dict(given)
     except (TypeError, ValueError):
-        raise TaskDefinitionError(f'task {name!r}: {option} is like {{"db": 1}}, not {given!r}') from None
+        raise TaskDefinitionError(f'{what} is like {{"db": 1}}, not {given!r}') from None
     for resource, amount in amounts.items():
         if not isinstance(resource, str) or not _is_number(amount, int) or amount < 1:
             raise TaskDefinitionError(
-                f"task {name!r}: {option} are names with how many of each it takes, 1 or more, "
-                f"not {resource!r}: {amount!r}"
+                f"{what} are names with how many of each, 1 or more, not {resource!r}: {amount!r}"
             )
     return amounts
 
@@ -180,5 +202,5 @@ _CHECKS: Mapping[str, Callable[[str, str, Any], Any]] = {
     "when": _callable,
     "priority": _whole,
     "max_cycles": _whole,
-    "resources": _amounts,
+    "resources": _needed,
 }

@@ -8,7 +8,10 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from graflow_nb.core.backend import Backend
+    from graflow_nb.core.call import Call
 
 _AHEAD = 4
 """How many calls a slot are handed out while calls are short."""
@@ -42,25 +45,38 @@ class Place:
         else:
             self.queue.append(name)
 
-    def next(self) -> str | None:
-        """Return the task that is to go next, and no longer waits; None if none does."""
+    @property
+    def is_wanted(self) -> bool:
+        """Whether somebody waits."""
+        return bool(self.queue or self._ranked)
+
+    def next(self) -> str:
+        """Return the task that is to go next, and no longer waits."""
         if self._ranked and (self._ranked[0][0] < 0 or not self.queue):
             return heapq.heappop(self._ranked)[2]
-        return self.queue.popleft() if self.queue else None
+        return self.queue.popleft()
 
-    def drop(self, name: str) -> bool:
-        """Let a task wait no longer; return whether it did."""
-        if name in self.queue:
-            self.queue.remove(name)
-            return True
-        before = len(self._ranked)
-        self._ranked = sorted(entry for entry in self._ranked if entry[2] != name)
-        return len(self._ranked) < before
+    def put_first(self, name: str, priority: int = 0) -> None:
+        """Let a task wait for a slot once more, before those of its priority."""
+        if priority:
+            heapq.heappush(self._ranked, (-priority, -next(self._number), name))
+        else:
+            self.queue.appendleft(name)
+
+    def drop(self, names: Collection[str]) -> None:
+        """Let tasks wait no longer."""
+        self.queue = deque(name for name in self.queue if name not in names)
+        self._ranked = sorted(entry for entry in self._ranked if entry[2] not in names)
 
     @property
     def has_room(self) -> bool:
         """Whether the backend takes another call."""
         return self.out < self._limit
+
+    def give_up(self, call: Call) -> None:
+        """Wait no longer for a call: its slot is free for another."""
+        self.out -= 1
+        self.backend.replace(call)
 
     def came_back(self, seconds: float) -> None:
         """Count a call that is done.

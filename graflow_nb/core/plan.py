@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from graphlib import CycleError as GraphlibCycleError
 from graphlib import TopologicalSorter
-from operator import attrgetter, is_
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from graflow_nb.core.arguments import READS_NOTHING, Binding, Missing, Names, Resolver, needs
+from graflow_nb.core.basis import Basis
+from graflow_nb.core.condition import Condition, conditions_of
 from graflow_nb.core.errors import CycleError, MissingArgumentError, UnknownTaskError, did_you_mean
-from graflow_nb.core.options import DEFAULTS
 from graflow_nb.core.param import Param
 from graflow_nb.core.scheduler import Scheduler
-from graflow_nb.core.task import Task
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from graflow_nb.core.arguments import Behind, Reads, Scope, Upstream
     from graflow_nb.core.graph import TaskGraph
+    from graflow_nb.core.task import Task
 
 
 class Plan:
@@ -58,6 +58,9 @@ class Plan:
         The groups that have a name or a policy, with their tasks.
     notes : list of str
         What the reader should be told.
+    scope : Scope or None
+    keys : list of str
+        Those that the channel has when a run begins.
     basis : Basis
         What it was made from.
     """
@@ -77,7 +80,9 @@ class Plan:
         self.bindings: dict[str, Binding] = {}
         self.missing: dict[str, Missing] = {}
         self.conditions: dict[str, Condition] = {}
+        self.scope = scope
         self.frames: Mapping[str, Sequence[str]] = _frames(graph)
+        self.keys = [*channel]
         self.basis = Basis(graph)
         self.parents: dict[str, Sequence[str]] = {
             name: joins[0] if len(joins) == 1 else graph.predecessors(name)
@@ -88,7 +93,7 @@ class Plan:
         reads = {name: scope.reads(task) if scope else READS_NOTHING for name, task in self.tasks.items()}
         taken = {name: needs(task, names, reads[name]) for name, task in self.tasks.items()}
         self._behind: dict[str, list[Behind]] = _behind(graph, names, scope, reads, taken) if scope else {}
-        conditions = _conditions(self.tasks)
+        conditions = conditions_of(self.tasks)
         asked = {
             name: needs(task, names, scope.reads(task) if scope else READS_NOTHING, name)
             for name, task in conditions.items()
@@ -126,6 +131,15 @@ class Plan:
     def unwired(self) -> list[str]:
         """Tasks that nothing wires and whose parameters nothing fills: they are left out of a run."""
         return [name for name in self.missing if not self._is_wired(name)]
+
+    @property
+    def templates(self) -> set[str]:
+        """Tasks from which others were made, and that nothing wires: they do not run themselves."""
+        return {
+            name
+            for name, task in self.tasks.items()
+            if task.is_template and not self._is_wired(name, by_names=False)
+        }
 
     @property
     def default_targets(self) -> list[str]:
@@ -258,92 +272,12 @@ class Plan:
                 self.bindings[name] = found._replace(behind=behind) if behind else found
 
 
-class Condition(NamedTuple):
-    """What decides whether a task runs: a task of its own, which nobody sees, with its arguments."""
-
-    task: Task
-    binding: Binding
-
-
-def _conditions(tasks: Mapping[str, Task]) -> dict[str, Task]:
-    """Return the conditions, as tasks, by the names of the tasks that they are for."""
-    return {
-        name: Task.apart(f"{name}?", task.options.when)
-        for name, task in tasks.items()
-        if task.options is not DEFAULTS and task.options.when is not None
-    }
-
-
 def _frames(graph: TaskGraph) -> dict[str, Sequence[str]]:
     frames = {**graph.frames}
     for name, task in graph.nodes.items():
         if task.guarded:
             frames[name] = [member for member in task.guarded if member in graph]
     return frames
-
-
-class Basis:
-    """What a plan without a scope was made from, to see what of it holds when the graph has changed.
-
-    Tasks and joins are told by identity or are texts. Values that are bound are told by identity, never by
-    equality: ``1 == True``, and what an array answers is no yes or no.
-    """
-
-    def __init__(self, graph: TaskGraph) -> None:
-        self._version = graph.version
-        self._tasks = dict(graph.nodes)
-        self._options = [task.options for task in self._tasks.values()]
-        self._defines = [task.defines for task in self._tasks.values()]
-        self._bound = {name: dict(task.options.bound) for name, task in self._tasks.items() if task.options.bound}
-        self.joins = {name: graph.joins(name) for name in self._tasks}
-
-    def complete(
-        self,
-        variables: Mapping[str, str],
-        taken: Mapping[str, Mapping[str, Upstream]],
-        by_ancestry: Collection[str],
-    ) -> None:
-        """Add who defines which variable, what is taken by name, and what `Resolver` says."""
-        self._variables, self._taken, self._by_ancestry = variables, taken, by_ancestry
-
-    def holds(self, graph: TaskGraph) -> bool:
-        """Whether it is still so."""
-        tasks = self._tasks.values()
-        return (
-            graph.version == self._version
-            and all(map(is_, map(_options_of, tasks), self._options))
-            and all(map(is_, map(_defines_of, tasks), self._defines))
-            and all(_are_same(bound, self._tasks[name].options.bound) for name, bound in self._bound.items())
-        )
-
-    def alike(self, earlier: Basis) -> list[str]:
-        """Return the tasks whose binding must be the same as when that was so.
-
-        A binding is made of the task, its options, its joins, what it takes by name, and for a default of what
-        its name means and comes after: where the latter mattered, or names mean something else now, it is not.
-        """
-        if self._tasks.keys() != earlier._tasks.keys() or self._variables != earlier._variables:
-            return []
-        before = dict(zip(earlier._tasks, zip(earlier._options, earlier._defines, strict=True), strict=True))
-        now = zip(self._tasks.items(), self._options, self._defines, strict=True)
-        return [
-            name
-            for (name, task), options, defines in now
-            if task is earlier._tasks[name]
-            and options is before[name][0]
-            and defines is before[name][1]
-            and self.joins[name] == earlier.joins[name]
-            and self._taken[name] == earlier._taken[name]
-            and name not in earlier._by_ancestry
-            and (not options.bound or _are_same(earlier._bound[name], options.bound))
-        ]
-
-
-_options_of, _defines_of = attrgetter("options"), attrgetter("defines")
-
-
-def _are_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    return [*one] == [*other] and all(map(is_, one.values(), other.values()))
 
 
 def _taken_by_somebody(tasks: Mapping[str, Task], given: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -285,6 +285,8 @@ class Run:
         """Close the run: what finished is each task's last result from now on."""
         self.seconds = time.perf_counter() - self.started
         self.canceller = _nothing  # which holds on to the whole engine of the run
+        if self.surroundings is not None:
+            self.surroundings.disconnect()
         if self.is_trial:
             self._finished.set()
             return

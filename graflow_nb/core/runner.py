@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from graflow_nb.core.arguments import Binding, Constant, FromChannel, Gathered, Missing, Upstream, upstreams
+from graflow_nb.core.asking import Asking
 from graflow_nb.core.call import Call
+from graflow_nb.core.commands import Skip
 from graflow_nb.core.composing import Composing
 from graflow_nb.core.conditions import Conditions
 from graflow_nb.core.context import TaskContext
@@ -13,6 +15,7 @@ from graflow_nb.core.errors import LostError, MissingArgumentError, TaskCancelle
 from graflow_nb.core.events import RunFinished, RunStarted, TaskFinished, TaskStarted
 from graflow_nb.core.growing import Growing
 from graflow_nb.core.iterators import torn
+from graflow_nb.core.rescuing import Rescuing
 from graflow_nb.core.settings import Recorded, Withdrawn
 from graflow_nb.core.status import Status
 from graflow_nb.core.stopping import Stopping
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
     from graflow_nb.core.arguments import Source
     from graflow_nb.core.call import Outcome, Produced
+    from graflow_nb.core.limits import Limits
     from graflow_nb.core.place import Place
     from graflow_nb.core.run import TaskRecord
     from graflow_nb.core.task import Task
@@ -32,7 +36,7 @@ _READY, _RUNNING, _SUCCEEDED, _CACHED = Status.READY, Status.RUNNING, Status.SUC
 _UNSTARTED = frozenset({Status.WAITING, Status.READY, Status.RETRYING})
 
 
-class Runner(Stopping, Timing, Growing, Composing, Conditions):
+class Runner(Stopping, Timing, Growing, Composing, Conditions, Asking, Rescuing):
     """The state machine of one run: `start`, then `handle` each outcome while `is_active`, then `finish`."""
 
     def start(self) -> None:
@@ -46,28 +50,28 @@ class Runner(Stopping, Timing, Growing, Composing, Conditions):
         for outcome in outcomes:
             call = self._calls.get(outcome.name)
             if call is None or call.number != outcome.number:  # it was given up before it came
-                if place := self._given_up.pop(outcome.number, None):
-                    place.came_back(outcome.ended - outcome.started)
                 continue
             del self._calls[outcome.name]
+            if self._settles:
+                self._leave(outcome.name)
             self._running.pop(outcome.name).came_back(outcome.ended - outcome.started)
-            if self._limits is not None:
-                self._give_back(outcome.name)
-            self._take(outcome)
+            self._give_back(outcome.name)
+            if outcome.name in self._outrun:
+                self._came_too_late(outcome)
+            else:
+                self._take(outcome)
         self._advance()
 
     def finish(self) -> None:
         """Close the run; what never started is cancelled, or waiting if the steps ran out."""
         for record in self.run.records.values():
-            if record.status in _UNSTARTED:
+            if record.status in _UNSTARTED or (record.status is _RUNNING and record.task.is_composite):
                 if self.run.ended is not None and not self.is_cancelled:
                     self._end(record, Status.SKIPPED, f"not started: {self._stopped}")
                 elif self.run.stopped and not self.is_cancelled:
                     record.status = Status.WAITING
                 else:
                     self._end(record, Status.CANCELLED, f"not started: {self._stopped}")
-            elif record.status is _RUNNING and record.task.is_composite:
-                self._end(record, Status.CANCELLED, self._stopped)
         if self._reuse is not None:
             self.run.notes += self._reuse.close()
         self.run.finish()
@@ -76,15 +80,18 @@ class Runner(Stopping, Timing, Growing, Composing, Conditions):
     def _advance(self) -> None:
         while not self._stopped:
             went_on = self._decide_all()
+            if self._limits is not None:
+                self._wake(self._limits)
             for place in self._places.values():
-                while place.has_room and not self._stopped and (name := place.next()) is not None:
+                while place.is_wanted and place.has_room and not self._stopped:
+                    name = place.next()
                     if self._limits is not None and not self._limits.take(name, self._needs.get(name, {})):
                         continue
                     if self._reuse is not None and self._reopens(name):
                         went_on = True
                     else:
                         self._submit(name, place)
-            if not went_on:
+            if not went_on and (self._limits is None or not self._limits.is_stirred):
                 return
 
     def _decide_all(self) -> bool:
@@ -111,7 +118,8 @@ class Runner(Stopping, Timing, Growing, Composing, Conditions):
             try:
                 force = self._force.get(name)
                 decision = self._reuse.decide(record.task, binding, self._made, force=force)
-                if decision.produced is not None and not self._may_repeat(record, decision.produced):
+                made = decision.produced
+                if made is not None and made.has_commands and not self._may_repeat(record, made):
                     decision = self._reuse.decide(record.task, binding, self._made, force=True)
             except Exception as error:
                 self._fail(record, error)
@@ -134,6 +142,9 @@ class Runner(Stopping, Timing, Growing, Composing, Conditions):
         """Do what has to be done with a task before it may be called; return None if it may be now."""
         name = record.task.name
         if record.status.is_final:  # it was cancelled while it waited
+            return False
+        if name in self._outrun:  # its call before has to end first
+            self._held_up.add(name)
             return False
         if why := self._bind_again(name):
             self._skip(record, why)
@@ -178,10 +189,7 @@ class Runner(Stopping, Timing, Growing, Composing, Conditions):
             record.status, record.produced = Status.WAITING, None
             self._undecided.pop(name, None)
             self._answers.discard(name)
-        for place in self._places.values():
-            for name in place.waiting:
-                if self.run.records[self._visible(name)].status is not _READY:
-                    place.drop(name)
+        self._drop_waiting(lambda name: self.run.records[self._visible(name)].status is not _READY)
 
     def _is_current(self, record: TaskRecord, binding: Binding) -> bool:
         """Fail a task that would read what plain code made from an older result; return whether it may go on."""
@@ -212,6 +220,7 @@ class Runner(Stopping, Timing, Growing, Composing, Conditions):
         except Exception as error:
             del self._running[name]
             place.out -= 1
+            self._give_back(name)
             self._fail(self.run.records[self._visible(name)], error)
         else:
             self._calls[name] = call
@@ -224,6 +233,8 @@ class Runner(Stopping, Timing, Growing, Composing, Conditions):
         if isinstance(binding, Missing):  # only for a task that was born in the run
             raise MissingArgumentError(binding.message)
         context = TaskContext(task, self._around_it, self._cycles.get(task.name, 1) if self._cycles else 1)
+        if task.name in self._untidy:
+            context.volatile["channel in an attempt that failed"] = None
         made = self._made
         args = [
             made[source.task].get(source.variable) if type(source) is Upstream else self._value(source, context)
@@ -252,7 +263,7 @@ class Runner(Stopping, Timing, Growing, Composing, Conditions):
     def _take(self, outcome: Outcome) -> None:
         name = outcome.name
         if name in self._asking:
-            self._answered(outcome)
+            self._rescued(outcome) if name in self._rescuers else self._answered(outcome)
             return
         record = self.run.records[name]
         if isinstance(outcome.error, Withdrawn):
@@ -278,6 +289,16 @@ class Runner(Stopping, Timing, Growing, Composing, Conditions):
         if kept.again and not self._stopped:
             self._make_again(kept.again)
 
+    def _came_too_late(self, outcome: Outcome) -> None:
+        """Let go of what a call made whose task runs again anyway, as something before it does."""
+        name = outcome.name
+        self._outrun.discard(name)
+        if self._reuse is not None:
+            self._reuse.record(outcome, self._keys.get(name), self._made)
+        if name in self._held_up:
+            self._held_up.discard(name)
+            self._decide(name)
+
     def _judge(self, record: TaskRecord, outcome: Outcome, kept: Recorded) -> None:
         if outcome.error is None:
             self._settle(record, kept.produced, _SUCCEEDED)
@@ -285,13 +306,19 @@ class Runner(Stopping, Timing, Growing, Composing, Conditions):
             self._end(record, Status.CANCELLED, "cancelled while it ran")
         elif isinstance(outcome.error, TaskCancelled) and outcome.name in self._stopped_tasks:
             self._cancel_alone(record, "cancelled while it ran")
-        elif not self._tries_again(record, outcome.error):
+        elif not (
+            self._tries_again(record, outcome.error, is_tidy=not outcome.commands)
+            or self._is_rescued(record, outcome.error)
+        ):
             self._fail(record, outcome.error)
 
     def _settle(self, record: TaskRecord, produced: Produced, status: Status) -> None:
         """Do what a task asked for, and let it be done, unless it asked to be called again."""
-        commands = produced.commands
+        commands = produced.commands if produced.has_commands else ()
         if not commands or not self._obey(record, produced, commands, status):
+            for command in commands:
+                if isinstance(command, Skip):
+                    status, record.note = Status.SKIPPED, command.note
             self._succeed(record, produced, status)
 
     def _may_repeat(self, record: TaskRecord, produced: Produced) -> bool:
@@ -339,12 +366,14 @@ class Runner(Stopping, Timing, Growing, Composing, Conditions):
         record.status, record.note = status, note
         if self._settings.listeners:
             self._tell(TaskFinished(self.run, record.task.name, status))
+        if self._settles or self._asks_later:
+            self._told(record.task.name)
 
-    def _give_back(self, name: str) -> None:
-        assert self._limits is not None
-        for freed in self._limits.give_back(name):
-            task = self._record(freed).task
-            self._place(self._place_of(task)).queue.appendleft(freed)
+    def _wake(self, limits: Limits) -> None:
+        """Let those who waited for a resource, of which there may be enough now, wait for a slot again."""
+        for name in reversed(limits.woken()):
+            task = self._record(name).task
+            self._place(self._place_of(task)).put_first(name, task.options.priority)
 
     def _place_of(self, task: Task) -> str:
         if task.options.backend:

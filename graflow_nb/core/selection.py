@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from graflow_nb.core.arguments import upstreams
+from graflow_nb.core.call import Produced
 from graflow_nb.core.errors import EmptyWorkflowError, NoResultError
+from graflow_nb.core.policy import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from graflow_nb.core.call import Produced
     from graflow_nb.core.plan import Plan
 
 
@@ -56,11 +57,10 @@ def from_start(plan: Plan, start: str) -> tuple[list[str], dict[str, Produced]]:
     unseen = list(runs)
     while unseen:
         for before in _befores(plan, unseen.pop()):
-            record = plan.tasks[before].record
             if before in runs or before in given:
                 continue
-            if record is not None and record.produced is not None:
-                given[before] = record.produced
+            if (last := _last(plan, before)) is not None:
+                given[before] = last
             elif before not in upstream:
                 runs.add(before)
                 unseen.append(before)
@@ -68,6 +68,17 @@ def from_start(plan: Plan, start: str) -> tuple[list[str], dict[str, Produced]]:
     plan.check(names)
     _check_given(plan, names, {*runs, *given}, start)
     return names, given
+
+
+def _last(plan: Plan, name: str) -> Produced | None:
+    """Return a task's last result; its `Failure` if it failed, and a group went on without it."""
+    record = plan.tasks[name].record
+    if record is None or record.produced is not None or record.error is None:
+        return record.produced if record is not None else None
+    groups = [group.record for group in plan.tasks.values() if name in group.members]
+    if any(group is not None and group.produced is not None for group in groups):
+        return Produced(name, {None: Failure(name, record.error)})
+    return None
 
 
 def _check_given(plan: Plan, names: Sequence[str], there: Collection[str], start: str) -> None:

@@ -15,20 +15,24 @@ from typing import TYPE_CHECKING, Any
 from graflow_nb.core.events import TaskAdded
 from graflow_nb.core.limits import EVERY, Limits
 from graflow_nb.core.options import DEFAULTS
+from graflow_nb.core.param import given as copy_of
 from graflow_nb.core.place import Place
 from graflow_nb.core.run import TaskRecord
 from graflow_nb.core.scheduler import Scheduler
 from graflow_nb.core.surroundings import Surroundings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from graflow_nb.core.arguments import Binding, Missing
+    from graflow_nb.core.asking import Ask
     from graflow_nb.core.backend import Backends
     from graflow_nb.core.call import Call, Produced
+    from graflow_nb.core.commands import Next
     from graflow_nb.core.composites import Expansion
+    from graflow_nb.core.condition import Condition
     from graflow_nb.core.events import Event
-    from graflow_nb.core.plan import Condition, Plan
+    from graflow_nb.core.plan import Plan
     from graflow_nb.core.run import Run
     from graflow_nb.core.settings import Settings
     from graflow_nb.core.status import Status
@@ -77,9 +81,11 @@ class RunState:
         self._scheduler = Scheduler(parents, [name for name in names if plan.tasks[name].members])
         self._backends = backends
         self._places: dict[str, Place] = {}
+        channel = {key: copy_of(value) for key, value in settings.channel.items()}
         run.surroundings = self._around_it = Surroundings(
-            run.id, seed=settings.seed, channel=settings.channel, made=self._made, records=run.records
+            run.id, seed=settings.seed, channel=channel, made=self._made, records=run.records
         )
+        self._around_it.is_captured = run.is_captured
         self._variables = contextvars.copy_context()
         self._reuse = (
             settings.cache.begin([r.task.stored_as for r in run.records.values()], self._around_it)
@@ -94,7 +100,6 @@ class RunState:
         self._running: dict[str, Place] = {}
         self._calls: dict[str, Call] = {}
         self._numbers = count(1)
-        self._given_up: dict[int, Place] = {}  # calls that may still come back, by their numbers
         self._stopped_tasks: set[str] = set()
         self._undecided: dict[str, None] = {}  # handed out by the scheduler, and not looked at yet
         self._begin_special(plan, names)
@@ -114,16 +119,21 @@ class RunState:
         self._jumped: dict[str, str] = {}  # what was jumped to, from where
         self._expanded: dict[str, Expansion] = {}
         self._ended: dict[str, int] = {}  # how many members of each composite
+        self._resting: set[str] = set()  # the composites that have enough, and whose other members need not go on
         self._member_of: dict[str, str] = {
             member: task.name for task in composites for member in task.members if member in self.run.records
         }
-        self._guarded: dict[str, str] = {
-            name: task.name for task in composites for name in task.guarded if name in self.run.records
-        }
+        self._guarded: dict[str, str] = {}  # by which composite; by the innermost, if several
+        for task in composites:
+            self._guard(task.name, [name for name in task.guarded if name in self.run.records])
         self._data: dict[str, Any] = {}  # of the present cycle, for tasks that were called more than once
-        self._cycles: dict[str, int] = {}  # likewise, which cycle this is
+        self._asked: dict[str, list[Next]] = {}  # by the cycles before: it comes after the last
+        self._cycles = self._around_it.cycles  # likewise, which cycle this is
         self._attempts: dict[str, int] = {}  # which attempt of this cycle
         self._earlier_outputs: dict[str, list[dict[str, Any]]] = {}  # of cycles and attempts before
+        self._untidy: set[str] = set()  # whose earlier attempts left something in the channel
+        self._outrun: set[str] = set()  # whose present calls do not count, as a jump back lets them run again
+        self._held_up: set[str] = set()  # those that could run again, but for that call
         self._delayed: set[str] = set()  # what waits for its next attempt
         self._timed_out: set[int] = set()  # calls that are broken off for it
         self._timers: list[tuple[float, int, Callable[[], None]]] = []  # a heap
@@ -134,6 +144,13 @@ class RunState:
         if EVERY in amounts:
             self._needs = {name: {**self._needs.get(name, {}), EVERY: 1} for name in names}
         self._limits: Limits | None = Limits(amounts) if self._needs else None
+        self._asked_by: dict[str, str] = {}  # tasks that a running one asked for, and which one
+        self._settles: dict[str, Callable[[TaskRecord], None]] = {}  # who is to be told that they have ended
+        self._asks_later: dict[str, list[Ask]] = {}  # until the last call of the same name has ended
+        self._waits: dict[str, int] = {}  # for how many tasks a running one waits
+        self._own_parents: dict[str, list[str]] = {}  # of those that asked
+        self._rescues: dict[str, int] = {}  # how often the rescue of a task was asked
+        self._rescuers: dict[str, BaseException] = {}  # with what their tasks failed of
         self._is_special = bool(composites or self._conditions)  # is there anything but tasks that simply run?
 
     @property
@@ -208,12 +225,29 @@ class RunState:
         self._scheduler.add(name, waits_for, children, patient=bool(task.members))
         if task.is_composite:
             self._member_of.update(dict.fromkeys(task.members, name))
-            self._guarded.update(dict.fromkeys(task.guarded, name))
+            self._guard(name, task.guarded)
         every = {EVERY: 1} if EVERY in self._settings.resources else {}
         if needs or task.options.resources or every:
             self._needs[name] = {**task.options.resources, **every, **(needs or {})}
             self._limits = self._limits or Limits(self._settings.resources)
         self._tell(TaskAdded(self.run, name))
+
+    def _guard(self, composite: str, names: Iterable[str]) -> None:
+        for name in names:
+            self._guarded.setdefault(name, composite)
+
+    def _give_back(self, name: str) -> None:
+        """Give back what a call took of the resources."""
+        if self._limits is not None:
+            self._limits.give_back(name)
+
+    def _drop_waiting(self, is_gone: Callable[[str], bool]) -> None:
+        """Let calls wait no longer: for a slot, or for a resource."""
+        for place in self._places.values():
+            if gone := {name for name in place.waiting if is_gone(name)}:
+                place.drop(gone)
+        if self._limits is not None:
+            self._limits.forget(is_gone)
 
     # What the parts ask of each other.
 
@@ -238,7 +272,7 @@ class RunState:
     def _cancel_alone(self, record: TaskRecord, note: str) -> None:
         raise NotImplementedError
 
-    def _cancel_waiting(self, name: str, note: str) -> bool:
+    def _cancel_waiting(self, names: Collection[str], note: str) -> None:
         raise NotImplementedError
 
     def _stop(self, why: str) -> None:
@@ -247,10 +281,25 @@ class RunState:
     def _make_again(self, lost: Mapping[str, Any], reader: str | None = None) -> None:
         raise NotImplementedError
 
+    def _let_go(self, name: str) -> None:
+        raise NotImplementedError
+
     def _withdraw(self) -> None:
         raise NotImplementedError
 
     def _member_ended(self, member: str) -> None:
+        raise NotImplementedError
+
+    def _is_rescued(self, record: TaskRecord, error: BaseException) -> bool:
+        raise NotImplementedError
+
+    def _settle(self, record: TaskRecord, produced: Produced, status: Status) -> None:
+        raise NotImplementedError
+
+    def _leave(self, by: str) -> None:
+        raise NotImplementedError
+
+    def _stop_asking(self, why: str) -> None:
         raise NotImplementedError
 
     def _drop(self, names: Iterable[str], why: str) -> None:

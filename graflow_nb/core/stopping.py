@@ -8,6 +8,8 @@ from graflow_nb.core.state import RunState
 from graflow_nb.core.status import Status
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from graflow_nb.core.call import Call
     from graflow_nb.core.run import TaskRecord
 
@@ -25,6 +27,8 @@ class Stopping(RunState):
 
     def cancel_task(self, name: str) -> Call | None:
         """Cancel a task that waits for a worker, or ask one that runs to stop; return the call to wait for."""
+        if name not in self.run.records:  # it was asked for when nothing more was begun
+            return None
         self._stopped_tasks.add(name)
         for called in [name, *(asked for asked, (task, _) in self._asking.items() if task == name)]:
             if (call := self._calls.get(called)) is not None:
@@ -36,24 +40,18 @@ class Stopping(RunState):
                 if not self.run.records[member].status.is_final:
                     self.run.canceller(member)
         elif record.status in {Status.READY, Status.RETRYING}:
-            self._cancel_waiting(name, "cancelled before it ran")
+            self._cancel_waiting({name}, "cancelled before it ran")
         return None
 
-    def _cancel_waiting(self, name: str, note: str) -> bool:
-        """Cancel a task that is not running; return whether that could be done."""
-        record = self.run.records[name]
-        if record.status.is_final or name in self._running:
-            return False
-        for place in self._places.values():
-            for waiting in place.waiting:
-                if self._visible(waiting) == name:
-                    place.drop(waiting)
-        if self._limits is not None:
-            self._limits.forget(name)
-        self._delayed.discard(name)
-        self._undecided.pop(name, None)
-        self._cancel_alone(record, note)
-        return True
+    def _cancel_waiting(self, names: Collection[str], note: str) -> None:
+        """Cancel tasks that are not running."""
+        self._drop_waiting(lambda name: self._visible(name) in names)
+        for name in names:
+            record = self.run.records[name]
+            if not record.status.is_final:
+                self._delayed.discard(name)
+                self._undecided.pop(name, None)
+                self._cancel_alone(record, note)
 
     def interrupt(self, call: Call | None = None) -> None:
         """Break off a call that did not stop by itself, or all."""
@@ -66,20 +64,29 @@ class Stopping(RunState):
         note = "still in a call that cannot be broken off"
         for name in list(self._running):
             if call is None or self._calls.get(name) is call:
-                place, number = self._running.pop(name), self._calls.pop(name).number
-                self._given_up[number] = place
+                self._leave(name)
+                self._let_go(name)
                 record = self.run.records[self._visible(name)]
-                self.run.stuck.append(record.task.name)
                 if call is None:
                     self._end(record, Status.CANCELLED, note)
                 else:
                     self._cancel_alone(record, note)
+
+    def _let_go(self, name: str) -> None:
+        """Wait no longer for a call: what it took is free for others, and what it does now is done to nothing."""
+        call = self._calls.pop(name)
+        self._running.pop(name).give_up(call)
+        self._give_back(name)
+        call.context.abandon()
+        self.run.stuck.append(self._visible(name))
 
     def _stop(self, why: str) -> None:
         """Start nothing more; what runs goes on."""
         self._stopped = self._stopped or why
         self._delayed.clear()
         self._withdraw()
+        if self._settles:
+            self._stop_asking(self._stopped)
 
     def _withdraw(self) -> None:
         """Take back the calls that no worker has begun."""

@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graflow_nb.core.arguments import Binding, Constant, Gathered, Upstream
 from graflow_nb.core.composites import Composite, Expansion
+from graflow_nb.core.condition import Condition
 from graflow_nb.core.errors import TaskDefinitionError, did_you_mean
 from graflow_nb.core.param import Param
-from graflow_nb.core.plan import Condition
 from graflow_nb.core.policy import strict
 from graflow_nb.core.scope import current_workflow
 from graflow_nb.core.selection import needed_for
 from graflow_nb.core.task import Parameter, Task
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from graflow_nb.core.arguments import Source
     from graflow_nb.core.call import Produced
+    from graflow_nb.core.plan import Plan
     from graflow_nb.core.workflow import WorkflowContext
 
 
@@ -70,10 +71,16 @@ class Subflow(Composite):
     def parameters(self) -> tuple[Parameter, ...]:
         """What its own tasks lack, and its parameters."""
         plan = self.flow.plan()
-        names = dict.fromkeys(name for missing in plan.missing.values() for name in missing.parameters)
+        wanted = {*plan.default_targets}
+        lacking = [m for name, m in plan.missing.items() if name in wanted or not plan.tasks[name].is_template]
+        names = dict.fromkeys(name for missing in lacking for name in missing.parameters)
         required = [Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names]
         params = {name: task.value for name, task in plan.tasks.items() if isinstance(task, Param)}
         return (*required, *(Parameter(n, inspect.Parameter.KEYWORD_ONLY, value) for n, value in params.items()))
+
+    @property
+    def inner(self) -> Plan:
+        return self.flow.plan()
 
     def expand(self, binding: Binding, made: Mapping[str, Produced]) -> Expansion:  # noqa: ARG002 - as for all
         given = dict(binding.sources())
@@ -115,11 +122,25 @@ class Subflow(Composite):
         )
 
 
+def flows_in(tasks: Iterable[Task]) -> list[WorkflowContext]:
+    """Return the workflows that are tasks, or tasks of these, and so on; the innermost first."""
+    found: dict[WorkflowContext, None] = {}
+    for task in tasks:
+        if isinstance(task, Subflow) and task.flow not in found:
+            found |= dict.fromkeys(flows_in(task.flow.graph.nodes.values()))
+            found[task.flow] = None
+    return list(found)
+
+
 def subflow_task(flow: WorkflowContext, name: str | None, values: Mapping[str, Any]) -> Subflow:
     """Return the task that stands for a workflow in the one that is open; as `WorkflowContext.as_task`."""
     outer = current_workflow()
     if outer is flow:
         raise TaskDefinitionError(f"workflow {flow.name!r} cannot be a task of itself: open another one first")
+    if outer is not None and outer in flows_in(flow.graph.nodes.values()):
+        raise TaskDefinitionError(
+            f"workflow {flow.name!r} has workflow {outer.name!r} as a task, and so cannot be a task of it"
+        )
     name = name or flow.name
     there = outer.graph.nodes.get(name) if outer is not None else None
     if isinstance(there, Subflow) and there.flow is flow and not values:

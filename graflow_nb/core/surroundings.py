@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from graflow_nb.core.channel import Channel
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from graflow_nb.core.call import Produced
     from graflow_nb.core.run import TaskRecord
@@ -51,11 +51,24 @@ class Surroundings:
         Set when the run is cancelled.
     started : float
         `time.perf_counter`, seconds.
+    cycles : dict of str to int
+        Which call of a task the present one is, for those that were called more than once.
+    rounds : dict of str to int
+        How many times a task has been to run, for those that a jump back reached.
+    content_of : callable or None
+        Returns what tells a value's content, if results are kept.
     local : dict
         What tasks keep for themselves from one call to the next, by task.
+    post, cancel : callable
+        Take an `Ask`, and the name of a task that need not go on, to whoever drives the run.
+    is_captured : bool
+        Whether the tasks' outputs are kept apart.
     """
 
-    __slots__ = ("cancelled", "channel", "local", "made", "records", "run_id", "seed", "started")
+    __slots__ = (
+        "cancel", "cancelled", "channel", "content_of", "cycles", "is_captured", "local", "made", "post",
+        "records", "rounds", "run_id", "seed", "started",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -73,7 +86,17 @@ class Surroundings:
         self.records = records
         self.cancelled = threading.Event()
         self.started = time.perf_counter()
+        self.cycles: dict[str, int] = {}
+        self.rounds: dict[str, int] = {}
+        self.content_of: Callable[[Any], Any] | None = None
         self.local: dict[str, dict[str, Any]] = {}
+        self.is_captured = False
+        self.disconnect()
+
+    def disconnect(self) -> None:
+        """Let go of who drives the run: it is over."""
+        self.post: Callable[[Any], None] = _over
+        self.cancel: Callable[[str | None], None] = _over
 
     @property
     def is_cancelled(self) -> bool:
@@ -115,12 +138,14 @@ class Surroundings:
 
         Parameters
         ----------
-        kind : {"seed", "result", "channel", "channel key", "channel list", "channel keys"}
+        kind : {"seed", "cycle", "round", "result", "channel", "channel key", "channel list", "channel keys"}
         name : str
             The task, or the key.
         """
         if kind == "seed":
             return self.seed
+        if kind in {"cycle", "round"}:
+            return (self.cycles if kind == "cycle" else self.rounds).get(name, 1)
         if kind == "result":
             there = self.made.get(name)
             return ABSENT if there is None else there.prints.get(None, ABSENT)
@@ -129,3 +154,7 @@ class Surroundings:
         if kind == "channel list":
             return isinstance(self.channel.get(name, []), list)
         return self.channel.exists(name) if kind == "channel key" else self.channel.keys()
+
+
+def _over(_: Any) -> None:
+    """Do nothing: the run is over, or has not begun."""

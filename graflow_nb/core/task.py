@@ -16,6 +16,7 @@ from graflow_nb.core.scope import current_workflow, running
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from graflow_nb.core.arguments import Binding
     from graflow_nb.core.run import TaskRecord
 
 NOT_GIVEN: Any = object()
@@ -140,8 +141,22 @@ class Task(Composable):
         return ()
 
     @property
+    def rescue(self) -> Task | None:
+        """What is asked when it has failed for good; as `graflow_nb.core.rescuing` says."""
+        return None
+
+    def own_binding(self, befores: Sequence[Task]) -> Binding | None:  # noqa: ARG002 - for those that have one
+        """Return its arguments, if it takes what is wired before it in a way of its own."""
+        return None
+
+    @property
     def origin(self) -> Task | None:
         """The task that this one stands for in a run."""
+        return None
+
+    @property
+    def inner(self) -> object:
+        """What it is made of beside its function and its options; another one if that has changed."""
         return None
 
     @property
@@ -289,8 +304,14 @@ class Task(Composable):
 
         return map_task(self, items, each, name=name, max_parallel=max_parallel, policy=policy)
 
+    @property
+    def bindable(self) -> list[str]:
+        """The parameters that can be given a value by name; not the injected one, nor ``*args``."""
+        parameters = self.parameters[self.options.inject_context :]
+        return [p.name for p in parameters if p.kind is not inspect.Parameter.VAR_POSITIONAL]
+
     def _check_bindable(self, values: Mapping[str, Any]) -> None:
-        free = [p.name for p in self.parameters[self.options.inject_context :]]
+        free = self.bindable
         for name in values:
             if name not in free:
                 raise TaskDefinitionError(

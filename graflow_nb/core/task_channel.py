@@ -9,15 +9,19 @@ from __future__ import annotations
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
-from graflow_nb.core.channel import ABSENT, Change, Channel, Command
+from graflow_nb.core.channel import ABSENT, Absent, Change, Channel, Command
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from graflow_nb.core.locks import Hold
 
 KEYS = ""
 """Where `TaskChannel.reads` has what `keys()` saw: no key is empty."""
 
 _UNKNOWN = object()
+_STAYS = frozenset({Absent, type(None), bool, int, float, complex, str, bytes})
+"""Types whose values cannot be changed in place."""
 
 
 class TaskChannel:
@@ -28,6 +32,8 @@ class TaskChannel:
     channel : Channel
     volatile : dict, optional
         Gets the names of what is another in each run: a result that may depend on it is not reused.
+    look : callable, optional
+        Returns what tells a value's content, so that it is noticed if the task changes in place what it read.
 
     Attributes
     ----------
@@ -40,7 +46,12 @@ class TaskChannel:
     volatile : dict
     """
 
-    def __init__(self, channel: Channel, volatile: dict[str, None] | None = None) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        volatile: dict[str, None] | None = None,
+        look: Callable[[Any], Any] | None = None,
+    ) -> None:
         self.reads: dict[str, tuple[str, Any]] = {}
         self.writes: list[Command] = []
         self.volatile = {} if volatile is None else volatile
@@ -49,6 +60,8 @@ class TaskChannel:
         self._own: dict[str, Any] = {}  # what keys must hold by its own writes alone
         self._base: dict[str, Any] = {}  # what those held before, that it only added to
         self._has_cleared = False
+        self._look = look
+        self._contents: dict[str, Any] = {}  # of what was read, as it was then
 
     def get(self, key: str, default: Any = None) -> Any:
         """Return what a key holds, or the default."""
@@ -70,7 +83,7 @@ class TaskChannel:
             keys = self._channel.keys()
             seen = self.reads.setdefault(KEYS, ("keys", [*keys]))
             if self._own or self._has_cleared or seen[1] != keys:
-                self.volatile["channel.keys() after a change of them"] = None
+                self.volatile["channel.keys() (they changed while the task ran)"] = None
             return keys
 
     def set(self, key: str, value: Any, *, ttl: float | None = None) -> None:
@@ -102,6 +115,17 @@ class TaskChannel:
         """Return a lock by this name; see `Channel.lock`. The task's result is not reused then."""
         self.volatile["channel.lock"] = None
         return self._channel.lock(key, timeout)
+
+    def leave(self) -> None:
+        """Let what is done from now on be done to a channel that nobody sees."""
+        with self._mutex:
+            self._channel = Channel()
+
+    def close(self) -> None:
+        """Say that the task is over; what it changed in place is not what others wrote any more."""
+        for key, content in self._contents.items():
+            if self._content(self.reads[key][1]) != content:
+                self.volatile[f"channel.get({key!r}) (changed in place: set() a copy)"] = None
 
     def _do(self, command: Command) -> Change:
         with self._mutex:
@@ -162,10 +186,20 @@ class TaskChannel:
             self.reads[key] = seen
         elif kind != seen[0] or before is not seen[1]:
             self._changed(key)
+        if self._look is not None and key not in self._contents and type(value) not in _STAYS:
+            self._contents[key] = self._content(value)
+
+    def _content(self, value: Any) -> Any:
+        """Return what tells a value's content; something new if it cannot be looked at."""
+        assert self._look is not None
+        try:
+            return self._look(value)
+        except Exception:  # whatever a value's own methods raise, or another thread changes it right now
+            return object()
 
     def _changed(self, key: str) -> None:
         """Say that a key is not what it was at the first read, or what the task itself wrote."""
-        self.volatile[f"channel key {key!r}, which changed while the task ran"] = None
+        self.volatile[f"channel.get({key!r}) (it changed while the task ran)"] = None
 
     def __repr__(self) -> str:
         return repr(self._channel)

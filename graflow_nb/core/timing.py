@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 PATIENCE: Final = 0.65
 """Seconds that a call which took too long has to end when it is broken off, before it is given up."""
 
+SOON: Final = 0.01
+"""Seconds after which a call that waits for a worker is looked at again, at the earliest."""
+
 
 class Timing(RunState):
     """The part of `graflow_nb.core.runner.Runner` that keeps time."""
@@ -30,19 +33,28 @@ class Timing(RunState):
             heapq.heappop(self._timers)[2]()
         self._advance()
 
-    def _tries_again(self, record: TaskRecord, error: BaseException) -> bool:
-        """Let a task that failed wait for its next attempt, if it has one."""
+    def _tries_again(self, record: TaskRecord, error: BaseException, *, is_tidy: bool) -> bool:
+        """Let a task that failed wait for its next attempt, if it has one.
+
+        Parameters
+        ----------
+        is_tidy : bool
+            Whether the attempt left nothing in the channel.
+        """
         name, retry = record.task.name, record.task.options.retry
         attempt = self._attempts.get(name, 1)
         if retry is None or self._stopped or not retry.retries_after(error, attempt):
             return False
         delay = retry.delay(attempt)
-        self._attempts[name] = record.attempts = attempt + 1
+        self._attempts[name] = attempt + 1
+        record.attempts += 1
         self._earlier_outputs[name] = [*record.outputs]
         of = retry.max_retries + 1
         record.status = Status.RETRYING
         record.note = f"attempt {attempt} of {of}: {describe(error)}"
         record.progress = None, f"{attempt + 1}/{of}"
+        if not is_tidy:
+            self._untidy.add(name)
         self._delayed.add(name)
         self._tell(TaskRetrying(self.run, name, attempt + 1, of, delay, error))
         self._at(time.perf_counter() + delay, partial(self._retry, name, attempt + 1))
@@ -55,40 +67,40 @@ class Timing(RunState):
 
     def _watch(self, call: Call, seconds: float) -> None:
         """Break a call off when it has taken too long, counted from when it began."""
-        self._at(time.perf_counter() + seconds, partial(self._look_at, call, seconds))
+        self._at(time.perf_counter() + seconds, partial(self._look_at, call.task.name, call.number, seconds))
 
-    def _look_at(self, call: Call, seconds: float) -> None:
-        if self._calls.get(call.task.name) is not call:
+    def _look_at(self, name: str, number: int, seconds: float) -> None:
+        call = self._calls.get(name)
+        if call is None or call.number != number:
             return
         begun = call.context.begun
         left = seconds if begun is None else begun + seconds - time.perf_counter()
         if left > 0:
-            self._watch(call, left)
+            self._at(time.perf_counter() + max(left, SOON), partial(self._look_at, name, number, seconds))
             return
-        self._timed_out.add(call.number)
+        self._timed_out.add(number)
         call.context.is_stopped = True
         self.interrupt(call)
-        self._at(time.perf_counter() + PATIENCE, partial(self._abandon, call))
+        self._at(time.perf_counter() + PATIENCE, partial(self._abandon, name, number))
 
-    def _abandon(self, call: Call) -> None:
+    def _abandon(self, name: str, number: int) -> None:
         """Go on without a call that took too long and cannot be broken off; what it returns is ignored."""
-        name = call.task.name
-        if self._calls.get(name) is call:
-            place = self._running.pop(name)
-            del self._calls[name]
-            self._given_up[call.number] = place
-            self.run.stuck.append(name)
+        call = self._calls.get(name)
+        if call is not None and call.number == number:
+            self._leave(name)
+            self._let_go(name)
             record = self.run.records[name]
             error = _timeout(call.task)
-            if not self._tries_again(record, error):
+            if not (self._tries_again(record, error, is_tidy=False) or self._is_rescued(record, error)):
                 self._fail(record, error)
 
     def _name_timeout(self, outcome: Outcome, task: Task) -> None:
-        """Say that a call was broken off because it took too long, if it was."""
+        """Say that a call took too long, if it did, however it ended when it was broken off."""
         if outcome.number in self._timed_out:
             self._timed_out.discard(outcome.number)
-            if isinstance(outcome.error, TaskCancelled):
-                outcome.error = _timeout(task)
+            how = outcome.error
+            outcome.error = _timeout(task)
+            outcome.error.__cause__ = None if isinstance(how, TaskCancelled) else how
 
     def interrupt(self, call: Call | None = None) -> None:
         """Break off a call, or all."""

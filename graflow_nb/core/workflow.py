@@ -9,6 +9,7 @@ from weakref import WeakMethod
 from graflow_nb.core.compose import Composable
 from graflow_nb.core.executing import Executing
 from graflow_nb.core.graph import TaskGraph
+from graflow_nb.core.options import read_amounts
 from graflow_nb.core.pictures import Pictures
 from graflow_nb.core.plan import Plan
 from graflow_nb.core.scope import opened
@@ -66,7 +67,7 @@ class WorkflowContext(Composable, Executing, Pictures):
         self.cache = cache
         self.seed = seed
         self.channel = dict(channel or {})
-        self.resources = dict(resources or {})
+        self.resources = read_amounts(f"workflow {name!r}: resources", resources or {})
         self.graph = TaskGraph()
         self.graph.planned = WeakMethod(self.plan)
         self.last_run: Run | None = None
@@ -162,6 +163,8 @@ class WorkflowContext(Composable, Executing, Pictures):
         if given or self.services.scope is not None or len(keys) != len(self.channel):
             return Plan(self.graph, self.services.scope, given, channel=keys)
         plan = self._plan
+        if plan is not None and plan.keys != [*keys]:
+            plan = None
         if plan is None or not plan.holds(self.graph):
             plan = self._plan = Plan(self.graph, channel=keys, earlier=plan)
         return plan

@@ -166,6 +166,8 @@ class Cache:
         stale, made = self._preview(plan, {name}, {}, surroundings)
         if name in stale:
             return stale[name]
+        if plan.tasks[name].is_composite:
+            return REUSED if name in made else ()
         kept = self.look(plan.tasks[name], plan.bindings[name], made, surroundings).kept
         return reused(kept.entry) if kept is not None else ()
 
@@ -179,6 +181,8 @@ class Cache:
         StaleInputError
             If a plain cell made what it reads from an older result.
         """
+        if plan.tasks[name].is_composite:
+            raise NoResultError(f"{name!r} stands for other tasks, and has no result of its own to accept")
         stale, made = self._preview(plan, {name}, {}, surroundings)
         if waits := [before for before in plan.parents[name] if before not in made]:
             raise NoResultError(f"what {name!r} reads is out of date: run or accept {waits[0]!r} first")
@@ -285,7 +289,7 @@ class Cache:
     def _against(self, task: Task, kept: Kept, key: Key, surroundings: Surroundings) -> list[Reason]:
         """Return what speaks against using a result whose key is right."""
         entry = kept.entry
-        reasons = list(self._broken(entry, task, surroundings)) if entry.trace else []
+        reasons = list(self._broken(entry, task, surroundings)) if entry.trace or surroundings.rounds else []
         if kept.checked is None and stand_for_run(key.parts):  # the entry's are equal, and encoded
             reasons.append(Reason("elsewhere"))
         max_age = task.options.max_age
@@ -298,9 +302,11 @@ class Cache:
         return reasons
 
     def _broken(self, entry: Entry, task: Task, surroundings: Surroundings) -> Iterator[Reason]:
-        from graflow_nb.incremental.trace.noted import NOTED, as_now
+        from graflow_nb.incremental.trace.noted import NOTED, as_now, is_of_this_round
         from graflow_nb.incremental.trace.recorder import broken
 
+        if not is_of_this_round(entry.trace, task, surroundings):
+            yield Reason("changed", "round", task.name)
         for used in entry.trace:
             if used.kind in NOTED and (now := as_now(used, task, surroundings)).digest != used.digest:
                 yield Reason("changed", used.kind, used.name, used.shown, now.shown)

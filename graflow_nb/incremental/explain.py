@@ -83,6 +83,8 @@ _WHAT = {
     "channel key": "whether the channel has {name!r}",
     "channel list": "whether channel key {name!r} can be added to",
     "channel keys": "which keys the channel has",
+    "round": "how many times it was to run",
+    "cycle": "which call it is in the run",
     "max_cycles": "its max_cycles",
     "version": "its version",
     "module": "package {name!r}",

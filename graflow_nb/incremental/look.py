@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from graflow_nb.core.commands import COMMANDS, Next
+from graflow_nb.core.commands import COMMANDS
 from graflow_nb.incremental.code.state import module_states
 from graflow_nb.incremental.entry import Used
 from graflow_nb.incremental.pending import Seen
-from graflow_nb.incremental.prints import is_as_it_was, is_identity, no_content, print_of
+from graflow_nb.incremental.prints import is_as_it_was, is_identity, print_of
 from graflow_nb.incremental.trace.noted import noted
 from graflow_nb.incremental.trace.recorder import Recorder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from graflow_nb.core.call import Call, Outcome
-    from graflow_nb.core.commands import Command
 
 
 class Look:
@@ -48,6 +47,10 @@ class Look:
         self._recorder: Recorder | None = None
         self.modules: Mapping[str, bytes] = {}
 
+    def hold(self, more: Iterable[tuple[Any, bytes]]) -> None:
+        """Look at other results too, which the call was handed while it was made."""
+        self._held = [*self._held, *more]
+
     def before(self, call: Call) -> None:  # noqa: ARG002 - as in Around
         """Begin to look at what the call uses."""
         self._recorder = Recorder(literals=self._literals, inputs=self._inputs, before=self._before)
@@ -75,7 +78,7 @@ class Look:
             for what in noted(call.context):
                 (seen.noted if isinstance(what, Used) else seen.against).append(what)  # type: ignore[arg-type]
         if outcome.commands:
-            seen.prints[COMMANDS] = _print_of_commands(outcome.commands)
+            seen.prints[COMMANDS] = print_of(outcome.commands)[0]
 
     def remote(self, call: Call) -> None:
         """Return nothing: it is there already."""
@@ -100,8 +103,3 @@ class Look:
             return {}
         others = {id(self._held[place][0]) for place in changed}
         return {id(value): was for value, was in self._held if not (id(value) in others or is_identity(was))}
-
-
-def _print_of_commands(commands: Sequence[Command]) -> bytes:
-    """Return the fingerprint of what a task asked for; a task in it has none that would stay."""
-    return no_content() if any(isinstance(c, Next) for c in commands) else print_of([*commands])[0]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from graflow_nb.core.absence import adapted, with_data
+from graflow_nb.core.born import plan_of_born
 from graflow_nb.core.call import Produced
-from graflow_nb.core.channel import Command as Write
-from graflow_nb.core.commands import Again, End, Next
+from graflow_nb.core.commands import Again, End, Next, writes_in
 from graflow_nb.core.composites import Composite, unmade
 from graflow_nb.core.errors import GraflowError, LostError
 from graflow_nb.core.policy import Failure, stops_early
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from graflow_nb.core.plan import Plan
     from graflow_nb.core.task import Task
     from graflow_nb.incremental.cache import Cache
+
+_FAR = 50
+"""How many times a loop is followed that jumps back."""
 
 
 class Preview:
@@ -53,6 +56,8 @@ class Preview:
         self._cache = cache
         self._plan = plan
         self._again = again
+        self._parents: dict[str, Sequence[str]] = dict(plan.parents)
+        self._conditions = dict(plan.conditions)
         self._skipped: set[str] = set()
         self._cut: set[tuple[str, str]] = set()
         self._is_ended = False
@@ -61,8 +66,11 @@ class Preview:
 
     def look_at(self, name: str) -> None:
         """Find out about one task, after all those before it."""
-        task, binding = self._plan.tasks[name], self._plan.bindings.get(name)
-        befores = self._plan.parents[name]
+        self._look_at(self._plan.tasks[name], self._plan.bindings.get(name))
+
+    def _look_at(self, task: Task, binding: Binding | None) -> None:
+        name = task.name
+        befores = self._parents[name]
         if task.members:
             self._rest(task)
         upstream = [
@@ -86,12 +94,16 @@ class Preview:
 
     def _is_wanted(self, name: str) -> bool:
         """Whether a task's condition is known to be true; else it is skipped, or not known to run."""
-        condition = self._plan.conditions.get(name)
+        condition = self._conditions.get(name)
         if condition is None:
             return True
         try:
             found = self._cache.look(condition.task, condition.binding, self.made, self._surroundings)
-            answer = None if found.kept is None else bool(self._cache.produced(found.kept).value)
+            answer = None
+            if found.kept is not None:
+                produced = self._cache.produced(found.kept)
+                answer = bool(produced.value)
+                self._surroundings.channel.apply(writes_in(produced.commands))
         except Exception:  # what it is asked with is gone, or its answer is neither true nor false
             answer = None
         if answer is None:
@@ -115,7 +127,9 @@ class Preview:
     def _reasons(self, task: Task, binding: Binding) -> Sequence[Reason]:
         """Return why a task would run; if it would not, take note of what it made and asked for."""
         name = task.name
-        for _ in range(task.options.max_cycles):
+        asked: list[Next] = []
+        for cycle in range(1, task.options.max_cycles + 1):
+            self._surroundings.cycles[name] = cycle
             found = self._cache.look(task, binding, self.made, self._surroundings)
             if past := outdated(binding.behind, self.made):
                 return [Reason("outdated", name=str(stale_input(name, past)))]
@@ -126,44 +140,87 @@ class Preview:
                 commands = produced.commands
             except LostError as error:
                 return [Reason("lost", name=error.why)]
-            again = self._follow(name, commands)
+            self.made[name] = produced
+            asked += [command for command in commands if isinstance(command, Next)]
+            again = self._follow(commands)
             if again is None:
-                self.made[name] = produced
+                for command in asked:
+                    self._next(task, command)
                 return ()
             binding = with_data(task, binding, again.data)
         return [Reason("changed", "max_cycles", name)]
 
-    def _follow(self, name: str, commands: Sequence[Any]) -> Again | None:
+    def _follow(self, commands: Sequence[Any]) -> Again | None:
         again = None
-        self._surroundings.channel.apply([command for command in commands if isinstance(command, Write)])
+        self._surroundings.channel.apply(writes_in(commands))
         for command in commands:
             if isinstance(command, Again):
                 again = command
             elif isinstance(command, End):
                 self._is_ended = True
-            elif isinstance(command, Next) and command.is_jump and name in self._plan.tasks:
-                left_out = [child for child in self._plan.children[name] if child != command.tasks]
-                self._cut |= {(name, child) for child in left_out}
         return again
+
+    def _next(self, task: Task, command: Next) -> None:
+        """Find out about tasks that another one asked for."""
+        name = task.name
+        children = self._plan.children.get(name, ())
+        if command.is_jump:
+            self._cut |= {(name, child) for child in children if child != command.tasks}
+        if isinstance(command.tasks, str):
+            if name in {command.tasks, *self._plan.descendants([command.tasks])}:
+                self._cut -= {(name, child) for child in children}
+                self._jump_back(name, command.tasks)
+            return
+        new = [one for one in command.tasks.tasks if one.name not in self._parents]
+        plan = plan_of_born(task, command.tasks, new, self._find, self._plan.scope)
+        self._conditions.update(plan.conditions)
+        leaves = [] if command.is_jump else [leaf.name for leaf in command.tasks.leaves if leaf in new]
+        for child in children:
+            self._parents[child] = [*self._parents[child], *leaves]
+        for one in plan.order(one.name for one in new):
+            self._parents[one] = plan.parents[one]
+            self._look_at(plan.tasks[one], plan.bindings.get(one))
+
+    def _find(self, name: str) -> Task | None:
+        return self._plan.tasks.get(name) if name in self.made else None
+
+    def _jump_back(self, name: str, target: str) -> None:
+        """Find out once more about all since a task."""
+        rounds = self._surroundings.rounds
+        after = {target, *self._plan.descendants([target])}
+        since = [one for one in self._plan.order(after) if one == name or self._is_known(one)]
+        if rounds.get(target, 1) < min(self._plan.tasks[target].options.max_cycles, _FAR):
+            between = {name, target, *self._plan.ancestors([name])}
+            for one in since:
+                if one in between:
+                    rounds[one] = rounds.get(one, 1) + 1
+                self.stale.pop(one, None)
+                self.made.pop(one, None)
+            self._skipped -= set(since)
+            self._cut = {edge for edge in self._cut if edge[1] not in since}
+            for one in since:
+                self.look_at(one)
+
+    def _is_known(self, name: str) -> bool:
+        return name in self.made or name in self.stale or name in self._skipped
 
     def _look_into(self, task: Composite, expansion: Expansion) -> None:
         """Find out about a composite by its members."""
         name = task.name
-        for member, (one, binding) in expansion.born.items():
-            waits = [before for before in expansion.parents.get(member, ()) if before not in self.made]
-            if waits:
-                self.stale[member] = [Reason("upstream", "", before) for before in waits]
-            else:
-                self._look(one, binding)
+        self._conditions.update(expansion.conditions)
+        for member in expansion.members if expansion.born else ():  # each after all before it
+            one, binding = expansion.born[member]
+            self._parents[member] = expansion.parents.get(member, ())
+            self._look_at(one, binding)
         stale = [member for member in expansion.members if member in self.stale]
         if stale:
             self.stale[name] = [Reason("upstream", "", member) for member in stale[:3]]
             return
         parts = [self.made[member] for member in expansion.members if member in self.made]
         prints: dict[str | None, Any]
-        if expansion.is_one and parts:
-            prints = {None: parts[-1].prints[None]}
-            self.made[name] = Produced(name, {}, prints, lambda _: parts[-1].value)
+        if expansion.is_one:
+            prints = {None: parts[-1].prints[None] if parts else print_of(None)[0]}
+            self.made[name] = Produced(name, {}, prints, lambda _: parts[-1].value if parts else None)
         else:
             prints = {None: joined([part.prints[None] for part in parts])}
             self.made[name] = Produced(name, {}, prints, lambda _: [part.value for part in parts])

@@ -21,7 +21,7 @@ from graflow_nb.incremental.explain import Reason, grouped
 from graflow_nb.incremental.key import reads_of_task
 from graflow_nb.incremental.look import Look
 from graflow_nb.incremental.pending import Held, Pending, Seen
-from graflow_nb.incremental.prints import is_as_it_was, is_identity, is_intact, joined, print_of
+from graflow_nb.incremental.prints import content_of, is_as_it_was, is_identity, is_intact, joined, print_of
 from graflow_nb.incremental.store.store import Kept
 from graflow_nb.incremental.trace.watch import close_watch, open_watch
 
@@ -52,6 +52,7 @@ class Reuse:
         self._cache = cache
         self._store = cache.store
         self._surroundings = surroundings
+        surroundings.content_of = content_of
         self._kept: dict[str, Kept] = {}  # behind the results of this run
         self._holders: defaultdict[int, set[str]] = defaultdict(set)  # of each object by its id, as in `Held`
         self._handed_out: set[tuple[bytes, str]] = set()  # results without content, and who had them in this run
@@ -133,6 +134,9 @@ class Reuse:
         """Hash what a call made, and look whether it left everything else as it was."""
         look = call.key.look
         if look is not None:
+            if asked := [*self._asked_for(call)]:
+                call.key.held = (*call.key.held, *asked)
+                look.hold((one.value, one.print) for one in asked)
             look.after(call, outcome)
             call.key.look = None
         self.take(call, outcome)
@@ -265,6 +269,16 @@ class Reuse:
         """Say which modules are no longer as they were loaded."""
         for name, file in self._looks.outdated(modules, outcome.ended) if modules else ():
             yield f"{file} was edited, and module {name!r} is as it was before: reload it, as %autoreload does"
+
+    def _asked_for(self, call: Call) -> Iterator[Held]:
+        """Return the results that a call was handed because it asked for them (`TaskContext.get_result`)."""
+        for kind, name in call.context.noted:
+            there = self._surroundings.made.get(name) if kind == "result" else None
+            value = there.at_hand.get(None) if there is not None else None
+            if there is not None and type(value) not in NO_PATHS and None in there.prints:
+                holders = self._holders[id(value)]
+                holders.add(call.task.name)
+                yield Held(name, name, value, there.prints[None], holders)
 
     def _changes(self, name: str, changed: Sequence[Held]) -> Iterator[str]:
         """Say which inputs a task changed in place; whoever comes after gets them as they were made."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from typing import TYPE_CHECKING, Any
 
 from graflow_nb.core.errors import LostError, describe
@@ -48,6 +49,10 @@ class Verification:
         """Return one for other tasks."""
         return Verification(self.cache, names)
 
+    def is_of(self, name: str) -> bool:
+        """Whether a task is to be verified: by itself, or as a member of one that is."""
+        return name in self.names or name.startswith(tuple(f"{one}{mark}" for one in self.names for mark in "[/"))
+
     def begin(self, names: Iterable[str], surroundings: Surroundings) -> _Verifying:
         """Get ready for a run."""
         return _Verifying(self, names, surroundings)
@@ -80,13 +85,14 @@ class _Verifying(Reuse):
         """Run what could be reused and is to be verified, or is lost; refuse to run anything else."""
         name = task.name
         if name not in self._decided:
-            decision = super().decide(task, binding, self._kept_before, force=None)
+            before = ChainMap(self._kept_before, dict(inputs))  # composites are gathered of what is kept
+            decision = super().decide(task, binding, before, force=None)
             if decision.produced is None:
                 raise LostError(name, "it is out of date: verify it after a run")
             self._decided[name] = decision, self._kept[name]
             self._kept_before[name] = decision.produced
         decision, kept = self._decided[name]
-        if force or name in self._verification.names:
+        if force or self._verification.is_of(name):
             decision = super().decide(task, binding, inputs, force=force or Reason("forced"))
         self._kept[name] = kept
         return decision
@@ -94,7 +100,7 @@ class _Verifying(Reuse):
     def record(self, outcome: Outcome, key: Any, made: Mapping[str, Produced]) -> Recorded:
         """Compare what a task made with what is kept, and hand out what is kept, if it can be handed out."""
         changes, again = self.take_back(outcome, key, made)
-        if outcome.name not in self._verification.names:
+        if not self._verification.is_of(outcome.name):
             return Recorded(outcome.produced(), changes, again)
         kept = self._decided[outcome.name][1]
         found = [*changes, *self._differences(kept, outcome)]

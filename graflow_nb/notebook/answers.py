@@ -49,6 +49,18 @@ def show_status(shell: InteractiveShell, flow: WorkflowContext) -> None:
     show_table(shell, title, ("task", "state", "last run", "took", "why"), rows)
 
 
+def overview(flow: WorkflowContext) -> str:
+    """Return a flow's tasks as text: what state each is in, what it comes after, and why it is out of date."""
+    plan = flow.plan()
+    stale = flow.stale(plan)
+    rows: list[Sequence[Cell]] = [
+        (name, _state(flow, plan, stale, name), ", ".join(plan.parents[name]), _why(plan, stale, name))
+        for name in plan.order(plan.tasks)
+    ]
+    head = f"{flow.name}: {len(stale)} of {len(plan.tasks)} tasks out of date"
+    return f"{head}\n\n{table_text(('task', 'state', 'after', 'why'), rows)}"
+
+
 def _state(flow: WorkflowContext, plan: Plan, stale: Reasons, name: str) -> Badge:
     if name in plan.missing:
         return _UNWIRED if name in plan.unwired else _CANNOT_RUN

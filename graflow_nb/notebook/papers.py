@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 
     from graflow_nb.notebook.document.source import Document
     from graflow_nb.notebook.session import Session
+
+_REMOVES = re.compile(r"^\s*%(gra)?flow\s+(remove|reset)\b.*$", re.MULTILINE)
 
 
 class Papers:
@@ -71,7 +75,9 @@ class Papers:
         from graflow_nb.notebook.document.source import Document
 
         flow = self._session.flow
-        document = self._session.log.document(flow.name)
+        there = self._session.log.document(flow.name)
+        cells = [replace(cell, source=_REMOVES.sub("", cell.source)) for cell in there.cells]
+        document = Document(there.name, tuple(cells))
         gone = {
             cell.number
             for cell in read_cells(document.code)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.getipython import get_ipython
 
 from graflow_nb.core.errors import GraflowError, describe, did_you_mean
+from graflow_nb.core.param import Param
 from graflow_nb.core.selection import needed_for
 from graflow_nb.notebook.extension import session_of
 
@@ -60,6 +61,9 @@ def _choose(session: Session, flow: str | None, cache: str | None) -> Any:
 def _check(session: Session, targets: Sequence[str], values: Mapping[str, Any]) -> Any:
     """Raise if a run of these targets with these values of parameters could not begin."""
     flow = session.flow
+    for name, value in values.items():
+        if isinstance(param := flow.graph.nodes.get(name), Param):
+            param.span.check(name, value)
     needed_for(flow.plan(values), flow.name, [flow.named(target) for target in targets])
     return {}
 
@@ -108,6 +112,7 @@ def _task(run: Run, name: str, record: TaskRecord) -> dict[str, Any]:
         "started": record.started,
         "worker": record.worker,
         "note": record.note,
+        "tolerated": name in run.tolerated and not record.status.is_success,
         "after": list(run.parents.get(name, ())),
         "error": None
         if error is None
@@ -121,14 +126,11 @@ def _task(run: Run, name: str, record: TaskRecord) -> dict[str, Any]:
     }
 
 
-def _picture(session: Session, form: str, file: str | None = None) -> Any:
-    """Return the flow in a form; a PNG is written to a file."""
-    flow = session.flow
-    if file is None:
-        return getattr(flow, f"to_{form}")()
+def _picture(session: Session, form: str, file: str) -> Any:
+    """Write the flow in a form to a file."""
     from graflow_nb.notebook.document.write import write_whole
 
-    write_whole(Path(file), getattr(flow, f"to_{form}")())
+    write_whole(Path(file), getattr(session.flow, f"to_{form}")())
     return file
 
 
@@ -147,6 +149,13 @@ def _report(session: Session, file: str, title: str) -> Any:
 def _newest(session: Session) -> Run | None:
     runs = [flow.last_run for flow in session.flows.values() if flow.last_run is not None]
     return max(runs, key=lambda run: run.started_at, default=None)
+
+
+def _overview(session: Session) -> Any:
+    """Return the flow's tasks and their states, as text."""
+    from graflow_nb.notebook.answers import overview
+
+    return overview(session.flow)
 
 
 def _describe(session: Session, task: str) -> Any:
@@ -171,6 +180,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "describe": _describe,
     "facts": _facts,
     "known": _known,
+    "overview": _overview,
     "picture": _picture,
     "report": _report,
     "stale": _stale,

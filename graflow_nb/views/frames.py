@@ -27,6 +27,7 @@ PAD, TITLE = 10.0, 26.0
 """The room in a frame beside its cards, and above them, where its name stands."""
 _IN, _OUT = "\0in ", "\0out "
 """What ports are called: no task has such a name."""
+_DIRECT = 4  # points of an edge from one layer to the next
 
 
 def lay_out_framed(
@@ -115,20 +116,32 @@ class _Level:
         inside = [name for name in names if group is None or name in self._members[group]]
         within = set(inside)
         edges = [edge for edge in self._edges if edge[0] in within and edge[1] in within]
-        owner: dict[str, int] = {}
         order = list(self._members)
-        for other in order[order.index(group) + 1 :] if group is not None else order:
-            members = self._members[other]
-            if not members <= within or owner.keys() & members:
-                continue
-            if _is_acyclic(edges, owner | dict.fromkeys(members, other)):
-                owner |= dict.fromkeys(members, other)
-            else:
-                del self._members[other]
+        below = order[order.index(group) + 1 :] if group is not None else order
+        owner = self._owners(edges, [other for other in below if self._members[other] <= within])
         of = {name: f"group {owner[name]}" if name in owner else f"node {name}" for name in inside}
         groups = {f"group {other}": other for other in owner.values()}
         found = _Units(list(dict.fromkeys(of.values())), {key: name for name, key in of.items()}, groups, of)
         found.links = {(a, b): (of[a], of[b]) for a, b in edges if of[a] != of[b]}
+        return found
+
+    def _owners(self, edges: Sequence[Edge], groups: Sequence[int]) -> dict[str, int]:
+        """Map nodes to the outermost groups that they stand in; a group that cannot have a frame is dropped."""
+        found: dict[str, int] = {}
+        for group in groups:
+            if not found.keys() & self._members[group]:
+                found |= dict.fromkeys(self._members[group], group)
+        if _is_acyclic(edges, found):  # as a rule: then one look is enough
+            return found
+        found = {}
+        for group in groups:
+            members = self._members[group]
+            if found.keys() & members:
+                continue
+            if _is_acyclic(edges, found | dict.fromkeys(members, group)):
+                found |= dict.fromkeys(members, group)
+            else:
+                del self._members[group]
         return found
 
     def block(self, group: int) -> _Block:
@@ -177,6 +190,9 @@ def _joined(drawing: Drawing, units: _Units, blocks: Mapping[str, _Block], links
         tail = _part(drawing, blocks, link[0], a, is_tail=True)
         head = _part(drawing, blocks, link[1], b, is_tail=False)
         start, end = tail[-1][1] if tail else None, head[0][1] if head else None
+        if len(drawing.lanes[link]) == _DIRECT:  # a port beside a group may stand where the group's own port is
+            start = end if link[0].startswith(_IN) else start
+            end = start if link[1].startswith(_OUT) else end
         routes[a, b] = tuple(dict.fromkeys((*tail, *drawing.route(link, start, end), *head)))
     return _Block(Layout(boxes, routes, drawing.width, drawing.height, frames))
 

@@ -61,13 +61,16 @@ class Store:
         self.disk = disk
         self._limit = limit
         self._kept: dict[str, dict[bytes, list[Kept]]] = {}  # of each task by key, and of each the latest last
+        self._latest: dict[str, Kept] = {}  # of each task, so that asking for it costs nothing
         self._earlier: dict[int, Kept] = {}  # those with values that are not their task's latest, oldest use first
         self._size = 0  # of the earlier
 
     def at_hand(self, name: str) -> Kept | None:
         """Return the result of a task that was made or used last, if it is in memory."""
-        by_key = self._kept.get(name)
-        return next(reversed(by_key.values()))[-1] if by_key else None
+        latest = self._latest.get(name)
+        if latest is None and (by_key := self._kept.get(name)):  # it was taken out: the one before is the latest
+            latest = self._latest[name] = next(reversed(by_key.values()))[-1]
+        return latest
 
     def latest(self, name: str) -> Entry | None:
         """Return the same, from wherever it is, without its values."""
@@ -112,7 +115,8 @@ class Store:
 
     def _make_latest(self, kept: Kept) -> bool:
         """Make a result its task's latest in memory; return whether it was not."""
-        latest, (name, key) = self.at_hand(kept.entry.name), kept.entry[:2]
+        name, key = kept.entry.name, kept.entry.key
+        latest = self.at_hand(name)
         if latest is kept:
             return False
         self._take_out(kept)
@@ -123,11 +127,14 @@ class Store:
             self._make_room()
         by_key = self._kept.setdefault(name, {})
         by_key[key] = [*by_key.pop(key, ()), kept]
+        self._latest[name] = kept
         return True
 
     def _take_out(self, kept: Kept) -> None:
         """Take a result out of its place in memory, if it has one."""
         by_key = self._kept.get(kept.entry.name, {})
+        if self._latest.get(kept.entry.name) is kept:
+            del self._latest[kept.entry.name]
         if kept in (several := by_key.get(kept.entry.key, [])):
             several.remove(kept)
             if not several:
@@ -190,6 +197,7 @@ class Store:
 
     def forget(self, name: str) -> None:
         """Let go of what is in memory of a task; what is on disk may come back with the task."""
+        self._latest.pop(name, None)
         for several in self._kept.pop(name, {}).values():
             for kept in several:
                 self._drop_from_earlier(kept)
@@ -197,6 +205,7 @@ class Store:
     def clear(self) -> None:
         """Let go of everything."""
         self._kept.clear()
+        self._latest.clear()
         self._earlier.clear()
         self._size = 0
         if self.disk is not None:

@@ -7,11 +7,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from graflow_nb.notebook.arguments import task_settings
 from graflow_nb.notebook.document.cell import Cell, Kind, decorated
 from graflow_nb.notebook.document.effects import Known
 from graflow_nb.notebook.document.layout import below_header, indented, joined
 from graflow_nb.notebook.document.source import DocumentError
-from graflow_nb.notebook.upkeep import parsed
+from graflow_nb.notebook.names import cell_names
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _SHORT = 60  # characters of a value that is returned as it stands
 _BY_TEXT = frozenset({"globals", "locals", "vars", "exec", "get_ipython"})
 _HARMLESS = ("%matplotlib", "%config", "%load_ext", "%reload_ext", "%autoreload", "%precision", "%pylab")
+_USUAL = {"cache": True, "main_thread": False, "resources": {}}
 _PLOTTING = ("matplotlib", "seaborn")
 _PLOTS = frozenset({"plot", "hist", "boxplot"})
 
@@ -139,7 +141,7 @@ def check_helpers(cells: Sequence[Cell], chosen: Slice, names: Names) -> None:
 def cell_function(cell: Cell, body: Sequence[Segment], names: Names) -> str:
     """Write a cell's task as a function."""
     name = cell.tasks[0]
-    return _function(cell, body, name, cell.defines, names, _options(cell))
+    return _function(cell, body, name, cell.defines, names, _options(cell, names))
 
 
 def derived_function(cell: Cell, body: Sequence[Segment], names: Names) -> str:
@@ -232,21 +234,18 @@ def _draws(cell: Cell, names: Names) -> bool:
     return bool((cell.effects.reads | cell.inside) & names.plotting) or bool(names.plotting and called & _PLOTS)
 
 
-def _options(cell: Cell) -> dict[str, str]:
+def _options(cell: Cell, names: Names) -> dict[str, str]:
     """Return the options of a ``%%task`` as keywords of ``@task``."""
     given: Any = cell.options
     found: dict[str, str] = {}
-    if given.cache == "off":
-        found["cache"] = "False"
-    if given.max_age is not None:
-        found["max_age"] = f"{given.max_age:g}"
-    if given.version is not None:
-        found["version"] = repr(parsed(given.version)) if given.version == "" else f'"{given.version}"'
-    for name in ("inputs", "ignore"):
-        if getattr(given, name):
-            found[name] = _listed(getattr(given, name))
-    if given.main_thread:
-        found["main_thread"] = "True"
+    for name, value in task_settings(given).items():
+        if value is None or value == _USUAL.get(name, ()) or (name != "cache" and not value and value != 0):
+            continue
+        is_texts = isinstance(value, list)
+        found[name] = _listed(value) if is_texts else quoted(value) if isinstance(value, str) else repr(value)
+    if given.when is not None:
+        reads = names.arguments(cell_names(given.when).reads, cell.tasks[0])
+        found["when"] = f"lambda {', '.join(reads)}: {given.when}" if reads else f"lambda: {given.when}"
     return found
 
 
@@ -266,7 +265,7 @@ def _decorator(options: dict[str, str]) -> str:
 
 def function_task(cell: Cell, segment: Segment, names: Names) -> str:
     """Write a function that a cell makes a task."""
-    options = _options(cell)
+    options = _options(cell, names)
     if _draws(cell, names):
         options["main_thread"] = "True"
     return f"{_decorator(options)}\n{with_parameters(segment, names, cell.tasks[0])}"
@@ -274,8 +273,6 @@ def function_task(cell: Cell, segment: Segment, names: Names) -> str:
 
 def with_parameters(segment: Segment, names: Names, task: str | None = None) -> str:
     """Write a function with the variables of tasks that it reads as parameters."""
-    from graflow_nb.notebook.names import cell_names
-
     node: Any = segment.node
     text = segment.whole
     read = cell_names(segment.text).reads & names.variables

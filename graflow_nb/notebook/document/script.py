@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from graflow_nb.notebook.document.layout import Segment
     from graflow_nb.notebook.document.source import Document
 
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _OPENS = ("workflow", "graflow_nb.workflow")
 
 
@@ -96,6 +97,8 @@ def _add_code(cell: Cell, rest: Sequence[Segment], names: Names, parts: _Parts, 
         reads = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
         if is_task:
             parts.inside.append(above + with_parameters(segment, names))
+        elif isinstance(node, _DEFINITIONS):
+            parts.plain.append(above + segment.whole)
         elif is_wiring(node, names.wired) or (cell.kind is Kind.FLOW and reads & names.wired):
             parts.inside.append(above + segment.whole)
         elif (opened := _opened(node)) is not None:
@@ -117,7 +120,7 @@ def _take_directives(cell: Cell, parts: _Parts) -> None:
             parts.options["seed"] = rest
         elif word == "cache" and rest and rest.split()[0] not in {"info", "clear", "gc"}:
             parts.options["cache"] = quoted(rest.strip("'\""))
-        elif word == "remove":
+        elif word in {"remove", "reset"}:
             raise DocumentError(f"cell {cell.number} removes tasks: delete their cells, and then export")
 
 
