@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from graflow_nb.backends import answers
 from graflow_nb.backends.failures import failure_of
 from graflow_nb.backends.link import Link
-from graflow_nb.backends.mirror import hold_back, take_over
+from graflow_nb.backends.mirror import hold_back, restore, take_over
 from graflow_nb.backends.packing import is_sendable, pack, unpack, unsendable
 from graflow_nb.backends.remote import RemoteSurroundings
 from graflow_nb.core.call import Outcome
@@ -80,6 +80,7 @@ def _serve_next(home: HomeLink) -> None:
 
 
 def _made(home: HomeLink, stream: memoryview, buffers: Any) -> Outcome:
+    restore()
     try:
         job = Job(*unpack(stream, buffers))
     except BaseException as error:
