@@ -54,8 +54,8 @@ class TaskContext:
     """
 
     __slots__ = (
-        "_channel", "_cycle", "_max_cycles", "_rng", "_surroundings", "begun", "commands", "is_stopped", "noted",
-        "task_name", "volatile",
+        "_channel", "_cycle", "_max_cycles", "_prefix", "_rng", "_surroundings", "begun", "commands", "is_stopped",
+        "noted", "task_name", "volatile",
     )  # fmt: skip
 
     def __init__(self, task: Task, surroundings: Surroundings, cycle: int = 1) -> None:
@@ -67,6 +67,7 @@ class TaskContext:
         self.is_stopped = False
         self.begun: float | None = None
         self._max_cycles = task.options.max_cycles
+        self._prefix = task.prefix
         self._surroundings = surroundings
         self._channel: TaskChannel | None = None
         self._rng: Generator | None = None
@@ -154,8 +155,13 @@ class TaskContext:
 
     def is_beside(self, task: Task) -> bool:
         """Whether a task takes part in the same run as this one."""
-        record = self._surroundings.records.get(task.name)
-        return record is not None and record.task is task
+        record = self._surroundings.records.get(self._named(task.name))
+        return record is not None and (record.task is task or record.task.origin is task)
+
+    def _named(self, name: str) -> str:
+        """Return the name that a task has in this run; of two, that of this task's own workflow."""
+        inside = f"{self._prefix}{name}"
+        return inside if self._prefix and inside in self._surroundings.records else name
 
     def get_channel(self) -> TaskChannel:
         """Return the run's channel: values that its tasks share, by key.
@@ -204,7 +210,7 @@ class TaskContext:
 
         Only the result of a task that comes before this one is sure to be there: better, take it as a parameter.
         """
-        name = str(getattr(task, "name", task))
+        name = self._named(str(getattr(task, "name", task)))
         there = self._surroundings.made.get(name)
         self.noted.setdefault(("result", name), ABSENT if there is None else there.prints.get(None, ABSENT))
         return default if there is None else there.value
@@ -241,7 +247,7 @@ class TaskContext:
         if isinstance(task, Task) and self.is_beside(task):
             task = task.name
         if isinstance(task, str):
-            self.commands.append(Next(task, is_jump=True))
+            self.commands.append(Next(self._named(task), is_jump=True))
             return
         try:
             tasks = as_composable(task, "next_task()")
@@ -259,6 +265,8 @@ class TaskContext:
 
     def next_iteration(self, data: Any = None) -> None:
         """Let this task run once more, before anything that is wired after it.
+
+        What it asked for by `next_task` comes after the last call, and gets what that returned.
 
         Parameters
         ----------

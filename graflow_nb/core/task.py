@@ -77,6 +77,8 @@ class Task(Composable):
 
     is_composite = False
     """Whether it stands for several tasks, and is not called itself."""
+    prefix = ""
+    """What stands before the names of the tasks of its workflow, where that is nested in another one's run."""
     members: tuple[str, ...] = ()
     """What it counts as for what comes after it: the members, of a group with a policy."""
 
