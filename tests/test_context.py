@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
+from typing import TypedDict
 
 import pytest
 
@@ -246,3 +248,48 @@ class TestNextTask:
 
         assert flow.execute() == "of first"
         assert ran == ["new"]
+
+
+class TestTypedChannel:
+    class Counts(TypedDict):
+        rows: int
+        names: list[str]
+
+    def test_a_task_gets_it_from_its_context_and_what_is_left_of_a_run_has_it_too(self):
+        counts = self.Counts
+        with workflow("f") as flow:
+
+            @task(inject_context=True)
+            def first(ctx):
+                channel = ctx.get_typed_channel(counts)
+                channel.set("rows", 3)
+                channel.append("names", "a")
+
+            @task
+            def second(first):
+                return context.get_typed_channel(counts).get("rows")
+
+        result, left = flow.execute(return_context=True)
+        assert result == 3
+        assert left.get_typed_channel(counts).get("names") == ["a"]
+        assert flow.run().results["second"] == 3
+        assert {str(status) for status in flow.run().statuses.values()} == {"cached"}
+
+    @pytest.mark.parametrize(
+        ("write", "said"),
+        [
+            (lambda c: c.set("rows", "3"), r"rows.*expected int.*found str"),
+            (lambda c: c.set("row", 3), r"(?s)row.*rows"),
+            (lambda c: c.append("names", 3), r"names.*expected str.*found int"),
+        ],
+    )
+    def test_what_it_refuses_fails_the_task_with_key_and_types(self, write, said):
+        counts = self.Counts
+        with workflow("f") as flow:
+
+            @task(inject_context=True)
+            def first(ctx):
+                write(ctx.get_typed_channel(counts))
+
+        error = flow.run().errors["first"]
+        assert re.search(said, str(error)), error

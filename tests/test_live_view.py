@@ -205,3 +205,32 @@ def test_a_task_has_been_ready_before_it_starts():
     run = flow.run(workers=1)
     for row in timeline_data(live_view("queue", flow.plan(), run))["rows"]:
         assert 0 <= row["ready"] <= row["start"] <= row["end"]
+
+
+def test_a_template_is_drawn_when_it_has_run_itself():
+    with workflow("templates") as flow:
+
+        @task
+        def double(x=1):
+            return 2 * x
+
+        double.map([1, 2], name="doubles")
+
+    assert [node.name for node in live_view("templates", flow.plan(), None).nodes] == ["doubles"]
+    run = flow.run("double")
+    assert [node.name for node in live_view("templates", flow.plan(), run).nodes] == ["double", "doubles"]
+
+
+def test_many_items_of_a_map_are_told_by_the_map_alone():
+    with workflow("many") as flow:
+
+        @task
+        def double(x):
+            return 2 * x
+
+        double.map(range(100), name="doubles")
+
+    run = flow.run()
+    (node,) = live_view("many", flow.plan(), run).nodes
+    assert (node.name, len(run.records)) == ("doubles", 101)
+    assert run.records["doubles"].progress == (1.0, "100/100")

@@ -119,3 +119,11 @@ def test_every_status_can_name_a_run():
 @given(st.floats(1e-9, 1e9))
 def test_steps_are_round_and_near(least):
     assert least <= nice_step(least) <= least * 2.5 * (1 + 1e-9)
+
+
+def test_it_prints_with_margins_and_without_closed_folds():
+    style = to_report(VIEW, title="t").split("<style>")[1].split("</style>")[0]
+    assert "@page { margin: " in style
+    printed = style.split("@media print {")[1]
+    assert "details:not([open]) { display: none; }" in printed
+    assert ".picture, .task, img, tr { break-inside: avoid; }" in printed

@@ -14,6 +14,7 @@ import pytest
 
 from graflow_nb import load_flow
 from graflow_nb.cli import DONE, FAILED, INTERRUPTED, USAGE, main
+from graflow_nb.cli.program import _left_out
 from graflow_nb.notebook.document.convert import to_notebook
 from graflow_nb.notebook.document.source import RawCell
 
@@ -319,3 +320,12 @@ def test_an_end_by_a_signal_leaves_no_kernel_and_no_half_file(tmp_path, sent, co
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
     assert {file.name for file in tmp_path.iterdir()} == {"endless.ipynb", "pid.txt"}
+
+
+def test_a_slow_import_is_left_out_only_while_others_are_imported():
+    with _left_out("no_such_grammar"), pytest.raises(ImportError):
+        import no_such_grammar  # noqa: F401
+    assert "no_such_grammar" not in sys.modules
+    with _left_out("json"):
+        assert sys.modules["json"] is json
+    assert sys.modules["json"] is json

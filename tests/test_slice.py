@@ -43,6 +43,8 @@ def numbers(*cells):
         (["%%writefile m.py\nx = 1", "%%task a\n1"], [1, 2]),
         (["%%time\nx = 1", "%%task a\nx"], [1, 2]),
         (["this is no Python", "%%task a\n1"], [2]),
+        (["return 1", "%%task a\n1"], [2]),
+        (["x = await y()", "%%task a\nx"], [1, 2]),
         (["a >> b", "%%task a\n1", "%%task b\n2", "a >> b", "print(1)"], [1, 2, 3, 4]),
         (["@task\ndef a(x=1):\n    return k", "k = 3"], [1, 2]),
         (["from graflow_nb import workflow\nwith workflow('w') as w:\n    pass", "w.run()"], [1]),

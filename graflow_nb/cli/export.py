@@ -28,7 +28,7 @@ def export(options: argparse.Namespace) -> int:
 
 
 def _picture(options: argparse.Namespace) -> None:
-    from graflow_nb.notebook.headless import CellFailed
+    from graflow_nb.notebook.errors import CellFailed
 
     with Program(options.notebook, flow=options.flow, is_quiet=True) as program:
         try:

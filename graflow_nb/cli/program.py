@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -12,7 +14,7 @@ from graflow_nb.notebook.document.slice import steps_of
 from graflow_nb.notebook.document.source import read_document
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from graflow_nb.notebook.document.cell import Cell
     from graflow_nb.notebook.document.slice import Step
@@ -155,9 +157,28 @@ class Program:
         return f"cell {cell.number}" if not self.document.is_script else f"{self._path.name}"
 
 
+@contextmanager
+def _left_out(module: str) -> Iterator[None]:
+    """Let a module be missing while others are imported that can do without.
+
+    nbformat brings jsonschema, and that a grammar of addresses, if it is installed: making it takes 1.5 s, and no
+    notebook has an address to be checked.
+    """
+    if module in sys.modules:
+        yield
+        return
+    missing: Any = None
+    sys.modules[module] = missing
+    try:
+        yield
+    finally:
+        del sys.modules[module]
+
+
 def _headless(document: Document, path: Path, *, to_stderr: bool, is_quiet: bool) -> Headless:
     try:
-        from graflow_nb.notebook.headless import Headless
+        with _left_out("rfc3987_syntax"):
+            from graflow_nb.notebook.headless import Headless
     except ModuleNotFoundError as error:
         raise CommandError(f"this needs {error.name}: pip install 'graflow-nb[run]'") from None
     kernel = (document.metadata.get("kernelspec") or {}).get("name")

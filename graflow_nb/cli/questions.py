@@ -31,7 +31,7 @@ def why(options: argparse.Namespace) -> int:
 
 
 def _answer(options: argparse.Namespace, ask: Callable[[Program], str]) -> int:
-    from graflow_nb.notebook.headless import CellFailed
+    from graflow_nb.notebook.errors import CellFailed
 
     with Program(options.notebook, flow=options.flow, is_quiet=True) as program:
         try:

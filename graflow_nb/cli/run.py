@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable, Mapping
 
-    from graflow_nb.notebook.headless import CellFailed
+    from graflow_nb.notebook.errors import CellFailed
 
 _STARTS = ("[", "(", "{", "'", '"')
 
 
 def run(options: argparse.Namespace) -> int:
     """Run a document's flow, and write what was asked for even if a task failed."""
-    from graflow_nb.notebook.headless import CellFailed
+    from graflow_nb.notebook.errors import CellFailed
 
     values = assigned(options.set)
     _check(options)
@@ -129,7 +129,7 @@ def _show_failure(program: Program, failed: CellFailed) -> None:
 
 
 def _facts(program: Program) -> dict[str, Any] | None:
-    from graflow_nb.notebook.headless import CellFailed
+    from graflow_nb.notebook.errors import CellFailed
 
     try:
         found: dict[str, Any] | None = program.kernel.ask("facts")
@@ -141,7 +141,7 @@ def _facts(program: Program) -> dict[str, Any] | None:
 def _write(
     program: Program, options: argparse.Namespace, facts: dict[str, Any] | None, failure: CellFailed | None
 ) -> None:
-    from graflow_nb.notebook.headless import CellFailed
+    from graflow_nb.notebook.errors import CellFailed
 
     say = sys.stderr if options.json else sys.stdout
     if options.output is not None:

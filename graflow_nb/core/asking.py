@@ -92,6 +92,8 @@ class Asking(RunState):
         elif name not in self.run.parents[owner]:
             self.run.parents[owner] = [*self.run.parents[owner], name]
             self.run.members[owner] = (*self.run.members.get(owner, ()), name)
+            self.run.born.add(name)
+            self._frame(owner, name)
         if ask.skip:
             self._scheduler.fail(name)
             self._end(self.run.records[name], Status.SKIPPED, ask.skip)
@@ -103,6 +105,14 @@ class Asking(RunState):
             if self._limits is not None:
                 self._give_back(by)
         self._waits[by] = self._waits.get(by, 0) + 1
+
+    def _frame(self, owner: str, name: str) -> None:
+        """Draw a task in the frame of the one that asked for it, and in those round that."""
+        frames: str | None = owner
+        while frames is not None:
+            self.run.frames[frames] = [*self.run.frames.get(frames, ()), name]
+            frames = self._asked_by.get(frames)
+            frames = None if frames is None else self._visible(frames)
 
     def _told(self, name: str) -> None:
         """Tell who asked for a task that it has ended; end what a task that has ended has asked for."""

@@ -147,6 +147,11 @@ class TaskContext:
             known = None if fraction is None else min(max(float(fraction), 0.0), 1.0)
             record.progress = known, str(text)
 
+    @property
+    def is_captured(self) -> bool:
+        """Whether what it prints and displays is kept apart from what other tasks do."""
+        return self._surroundings.is_captured
+
     def runs_on(self, worker: str) -> None:
         """Say which worker the task runs on; whoever watches the run sees it."""
         record = self._surroundings.records.get(self.task_name)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from graflow_nb.core.arguments import Binding, Constant
 from graflow_nb.core.call import Produced
-from graflow_nb.core.errors import TaskCancelled
+from graflow_nb.core.errors import TaskCancelled, describe
 from graflow_nb.core.run import TaskRecord
 from graflow_nb.core.state import RunState
 from graflow_nb.core.status import Status
@@ -41,9 +41,15 @@ class Rescuing(RunState):
         tries = self._rescues.get(name, 0)
         self._rescues[name] = tries + 1
         given = (("error", Constant(error)), ("tries", Constant(tries)))
-        self._bindings[asked] = binding._replace(positional=(*given, *binding.positional))
+        self._bindings[asked] = binding = binding._replace(positional=(*given, *binding.positional))
+        if self._reuse is not None:
+            try:
+                self._keys[asked] = self._reuse.decide(rescue, binding, self._made, force=True).key
+            except Exception as own:
+                error.add_note(f"Its rescue could not be asked: {describe(own)}")
+                return False
         self._asking[asked] = name, TaskRecord(rescue)
-        self._rescuers.add(asked)
+        self._rescuers[asked] = error
         self._earlier_outputs[name] = [*record.outputs]
         record.status = Status.RETRYING
         self._places["loop" if rescue.is_coroutine else "workers"].put(asked, task.options.priority)
@@ -52,22 +58,23 @@ class Rescuing(RunState):
     def _rescued(self, outcome: Outcome) -> None:
         """Take what came of a rescue."""
         name, _ = self._asking[outcome.name]
+        failed = self._rescuers[outcome.name]
         self._leave(outcome.name)
-        record, error = self.run.records[name], outcome.error
+        made, error = outcome.produced(), outcome.error
+        if self._reuse is not None:
+            made = self._reuse.record(outcome, self._keys.get(outcome.name), self._made).produced
+        record = self.run.records[name]
         if record.status.is_final:
             return
-        record.outputs = [*self._earlier_outputs.get(name, ()), *outcome.outputs]
+        own = [o for o in outcome.outputs if error is not failed or o["output_type"] != "error"]
+        record.outputs = [*self._earlier_outputs.get(name, ()), *own]
         self._earlier_outputs[name] = [*record.outputs]
         if error is None and outcome.value is CALL_AGAIN and not self._stopped:
             self._attempts.pop(name, None)
             record.attempts += 1
             self._decide(name)
         elif error is None and outcome.value is not CALL_AGAIN:
-            values: dict[str | None, Any] = {None: outcome.value}
-            values.update(outcome.variables)
-            reuse = self._reuse
-            prints = {key: reuse.prints_of(value)[None] for key, value in values.items()} if reuse else {}
-            self._settle(record, Produced(name, values, prints), Status.SUCCEEDED)
+            self._settle(record, Produced(name, made.at_hand, made.prints), Status.SUCCEEDED)
         elif isinstance(error, TaskCancelled) or error is None:
             self._cancel_alone(record, "cancelled while it ran")
         else:

@@ -149,7 +149,7 @@ class RunState:
         self._waits: dict[str, int] = {}  # for how many tasks a running one waits
         self._own_parents: dict[str, list[str]] = {}  # of those that asked
         self._rescues: dict[str, int] = {}  # how often the rescue of a task was asked
-        self._rescuers: set[str] = set()
+        self._rescuers: dict[str, BaseException] = {}  # with what their tasks failed of
         self._is_special = bool(composites or self._conditions)  # is there anything but tasks that simply run?
 
     @property

@@ -27,6 +27,8 @@ class Stopping(RunState):
 
     def cancel_task(self, name: str) -> Call | None:
         """Cancel a task that waits for a worker, or ask one that runs to stop; return the call to wait for."""
+        if name not in self.run.records:  # it was asked for when nothing more was begun
+            return None
         self._stopped_tasks.add(name)
         for called in [name, *(asked for asked, (task, _) in self._asking.items() if task == name)]:
             if (call := self._calls.get(called)) is not None:

@@ -46,7 +46,8 @@ class Timing(RunState):
         if retry is None or self._stopped or not retry.retries_after(error, attempt):
             return False
         delay = retry.delay(attempt)
-        self._attempts[name] = record.attempts = attempt + 1
+        self._attempts[name] = attempt + 1
+        record.attempts += 1
         self._earlier_outputs[name] = [*record.outputs]
         of = retry.max_retries + 1
         record.status = Status.RETRYING

@@ -52,3 +52,24 @@ class TaskSyntaxError(GraflowError):
 
     def _render_traceback_(self) -> list[str]:
         return self._lines
+
+
+class CellFailed(GraflowError):  # noqa: N818 - says what happened; the error is the cell's
+    """A cell raised an error, or the kernel died.
+
+    Attributes
+    ----------
+    traceback : str
+        As a terminal shows it.
+    """
+
+    def __init__(self, label: str, traceback: str) -> None:
+        super().__init__(f"{label} failed")
+        self.traceback = traceback
+
+    @property
+    def plain(self) -> str:
+        """The traceback without colours."""
+        from rich.text import Text
+
+        return Text.from_ansi(self.traceback).plain

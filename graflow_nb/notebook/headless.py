@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from graflow_nb.core.errors import GraflowError
+from graflow_nb.notebook.errors import CellFailed
 from graflow_nb.notebook.live import SETTING
 from graflow_nb.notebook.remote import ANSWER
 from graflow_nb.notebook.terminal import Log, styled
@@ -26,25 +26,6 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 _OWN_KERNEL = "python3"
-
-
-class CellFailed(GraflowError):  # noqa: N818 - says what happened; the error is the cell's
-    """A cell raised an error, or the kernel died.
-
-    Attributes
-    ----------
-    traceback : str
-        As a terminal shows it.
-    """
-
-    def __init__(self, label: str, traceback: str) -> None:
-        super().__init__(f"{label} failed")
-        self.traceback = traceback
-
-    @property
-    def plain(self) -> str:
-        """The traceback without colours."""
-        return Text.from_ansi(self.traceback).plain
 
 
 class Headless:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from graflow_nb.core.errors import did_you_mean
 from graflow_nb.views.snapshot import flow_view
 from graflow_nb.views.svg import INK, LINE, MARGIN, QUIET, place, state_line, tint, to_svg
-from graflow_nb.views.text import badge, clean, shorten, to_text
+from graflow_nb.views.text import badge, clean, short_path, shorten, to_text
 from graflow_nb.views.tree import to_tree
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ def _draw_card(ax: Axes, box: Box, node: NodeView) -> None:
     )
     ax.add_patch(Circle((box.x + 21, box.y + 24), 10.5, facecolor=tint(look.colour, 0.16), edgecolor="none"))
     _write(ax, box.x + 21, box.y + 24, look.symbol, color=look.colour, fontsize=8.5, ha="center", va="center")
-    name = shorten(" ".join(node.name.split()), int((box.width - 48) / 8))
+    name = shorten(short_path(" ".join(node.name.split())), int((box.width - 48) / 8))
     _write(ax, box.x + 40, box.y + 20.5, name, color=INK, fontsize=8.5, family="monospace", fontweight="bold")
     _write(
         ax,

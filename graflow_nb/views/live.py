@@ -17,7 +17,7 @@ from graflow_nb.core.status import Status
 from graflow_nb.views.boxes import Box, straight
 from graflow_nb.views.page import progress
 from graflow_nb.views.svg import place
-from graflow_nb.views.text import NOT_RUN, human_seconds, shorten, summary
+from graflow_nb.views.text import NOT_RUN, human_seconds, short_path, shorten, summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -75,7 +75,7 @@ def graph_data(view: FlowView, direction: Direction = "LR") -> dict[str, Any]:
 
 
 def _node_data(node: NodeView, box: Box) -> dict[str, Any]:
-    label = shorten(" ".join(node.name.split()), LONGEST_NAME)
+    label = shorten(short_path(" ".join(node.name.split())), LONGEST_NAME)
     return {
         "name": node.name,
         **_unless(node.name, label=label),

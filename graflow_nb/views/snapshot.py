@@ -76,13 +76,19 @@ def flow_view(name: str, plan: Plan, stale: Collection[str] = ()) -> FlowView:
     stale : collection of str
         The tasks that would run now.
     """
-    unwired = set(plan.unwired)
+    unwired, hidden = set(plan.unwired), _hidden(plan)
     nodes = tuple(
         _node(task, task.record, stale=task.name in stale, unwired=task.name in unwired)
         for task in plan.tasks.values()
+        if task.name not in hidden
     )
-    edges = tuple(EdgeView(before, after, kind_of(plan, (before, after))) for before, after in plan.edges)
+    edges = tuple(EdgeView(*edge, kind_of(plan, edge)) for edge in plan.edges if hidden.isdisjoint(edge))
     return FlowView(name, nodes, edges, groups=groups_of(plan.frames, nodes))
+
+
+def _hidden(plan: Plan) -> set[str]:
+    """Return what is not drawn: templates that never ran."""
+    return {name for name in plan.templates if plan.tasks[name].record is None}
 
 
 def live_view(name: str, plan: Plan, run: Run | None, stale: Collection[str] = ()) -> FlowView:
@@ -101,12 +107,13 @@ def live_view(name: str, plan: Plan, run: Run | None, stale: Collection[str] = (
         The tasks that would run now.
     """
     records = dict(run.records) if run is not None else {}
-    unwired = set(plan.unwired)
+    unwired, hidden = set(plan.unwired), _hidden(plan)
     nodes = [
         _live_node(task, run, records.pop(task.name, None), task.name in stale, task.name in unwired)
         for task in plan.tasks.values()
+        if task.name not in hidden
     ]
-    edges = [EdgeView(before, after, kind_of(plan, (before, after))) for before, after in plan.edges]
+    edges = [EdgeView(*edge, kind_of(plan, edge)) for edge in plan.edges if hidden.isdisjoint(edge)]
     if run is not None and records:
         born = {name for name in records if name not in plan.tasks} - folded(run)
         nodes += [_live_node(records[name].task, run, records[name]) for name in born_in_order(run, born)]

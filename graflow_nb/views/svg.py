@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from graflow_nb.core.status import Status
 from graflow_nb.views.frames import lay_out_framed
-from graflow_nb.views.text import badge, details, display_width, escaped, shorten, summary, took
+from graflow_nb.views.text import badge, details, display_width, escaped, short_path, shorten, summary, took
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -160,7 +160,7 @@ def _card(node: NodeView, box: Box, link: str | None) -> str:
         f'<rect width="{_n(box.width)}" height="{_n(box.height)}" rx="8" {paint}/>',
         _disc(node),
         f'<g font-family="{MONO}" font-size="13" font-weight="600" fill="{INK}">',
-        f"{_line(node.name, 20.5, box.width, NAME_COLUMN)}</g>",
+        f"{_line(short_path(node.name), 20.5, box.width, NAME_COLUMN)}</g>",
         f"{_line(state_line(node), 37, box.width, STATE_COLUMN)}</g>",
     )
     card = "".join(parts)

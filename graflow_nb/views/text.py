@@ -125,6 +125,10 @@ def _columns(character: str) -> int:
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
+LONGEST_PATH = 18
+"""Columns of a name from which on it is shown without what is before its last slash."""
+
+
 def shorten(text: str, columns: int) -> str:
     """Cut out the middle of a text that is too wide, since names differ at both ends.
 
@@ -136,6 +140,16 @@ def shorten(text: str, columns: int) -> str:
     head = _fitting(text, columns // 2)
     tail = _fitting(text[::-1], columns - 1 - display_width(head))
     return f"{head}…{tail[::-1]}"
+
+
+def short_path(name: str) -> str:
+    """Leave out where a task stands in others, if that makes a long name: a frame with that name is round it.
+
+    >>> short_path("train/fit"), short_path("fulfillment_check/order/update_crm")
+    ('train/fit', '…/update_crm')
+    """
+    last = name.rpartition("/")[2]
+    return f"…/{last}" if last and last != name and display_width(name) > LONGEST_PATH else name
 
 
 def _fitting(text: str, columns: int) -> str:

@@ -15,6 +15,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from graflow_nb.notebook.arguments import HelpShown, task_parser
 from graflow_nb.notebook.document.effects import DICE, Effects, Known, effects
 from graflow_nb.notebook.document.source import DocumentError
+from graflow_nb.notebook.names import cell_names
 from graflow_nb.notebook.statements import statements
 
 if TYPE_CHECKING:
@@ -211,6 +212,7 @@ def _plain(cell: Cell, body: str, *, has_magic: bool) -> Cell:
 
 def _parsed(python: str, number: int) -> ast.Module:
     try:
+        cell_names(python)
         return ast.parse(python)
     except SyntaxError as error:
         raise DocumentError(f"cell {number} is no Python, at its line {error.lineno}: {error.msg}") from None
@@ -218,7 +220,7 @@ def _parsed(python: str, number: int) -> ast.Module:
 
 def _is_python(text: str) -> bool:
     try:
-        ast.parse(text)
+        cell_names(text)
     except (SyntaxError, ValueError):
         return False
     return True
