@@ -166,6 +166,11 @@ class AgentStep(Step):
             return run_function
         return run_agent
 
+    def written(self, setting: Setting) -> Callable[..., Any] | None:
+        agent, _ = self._find(setting, self.step_id)
+        shown = agent.instructions if isinstance(agent, Agent) else agent
+        return shown if callable(shown) and not _is_foreign(shown) else None
+
     def _find(self, setting: Setting, path: str) -> tuple[Any, str]:
         if self.agent is not None and not isinstance(self.agent, str):
             return self.agent, ""

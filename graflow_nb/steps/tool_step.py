@@ -11,7 +11,7 @@ from graflow_nb.steps.calls import begin, end, settled, versions_of, why_skipped
 from graflow_nb.steps.errors import StepError
 from graflow_nb.steps.registry import find, unknown
 from graflow_nb.steps.step import Step
-from graflow_nb.steps.tools import Tool, invoke, is_coroutine
+from graflow_nb.steps.tools import Tool, callable_of, invoke, is_coroutine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -92,6 +92,12 @@ class ToolStep(Step):
         tool, _ = self._find(setting, self.step_id)
         asked = (tool, self.params_function, *self.conditions)
         return arun_tool if any(one is not None and is_coroutine(one) for one in asked) else run_tool
+
+    def written(self, setting: Setting) -> Callable[..., Any] | None:
+        tool, missing = self._find(setting, self.step_id)
+        if missing or (isinstance(tool, Tool) and tool.function is None and not hasattr(tool, "execute")):
+            return None
+        return callable_of(tool, self.step_id)[0]
 
     def _find(self, setting: Setting, path: str) -> tuple[Any, str]:
         if self.tool is not None and not isinstance(self.tool, str):
