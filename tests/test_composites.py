@@ -268,6 +268,14 @@ class TestMap:
             t.map(x=[1, 2], y=[1], name="m")
         assert "different lengths: 2 x, 1 y" in str(flow.run().errors["m"])
 
+    def test_an_item_of_a_name_that_is_there_is_a_clear_error(self):
+        with workflow("f") as flow:
+            Task("t", lambda x: x).map([1, 2], name="m")
+            Task("m[1]", lambda: "mine")
+        run = flow.run()
+        assert "'m[1]', and there is a task of that name" in str(run.errors["m"])
+        assert run.results["m[1]"] == "mine"
+
     def test_a_policy_that_can_never_hold_is_said_before_the_items_run(self):
         flow = squares(lambda: [1, 2, 3], policy=at_least(5))
         run = flow.run()

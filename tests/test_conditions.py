@@ -228,3 +228,10 @@ def test_what_it_writes_to_the_channel_is_written_again():
     with workflow("f") as flow:
         Task("a", lambda: 1, when=wants)
     assert channel_of(again(flow)) == {"asked": [1]}
+
+
+def test_a_task_may_be_named_as_a_condition_would_be():
+    with workflow("f") as flow:
+        Task("a", lambda: 1, when=lambda: True)
+        Task("a?", lambda: 2)
+    assert dict(again(flow).results) == {"a": 1, "a?": 2}

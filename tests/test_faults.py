@@ -15,7 +15,8 @@ import traceback
 
 import pytest
 
-from graflow_nb import Task, TaskWrapper, task, workflow
+from graflow_nb import RetryPolicy, Task, TaskWrapper, WorkflowCancelled, task, workflow
+from graflow_nb import context as running_context
 from graflow_nb.core.errors import NoWorkflowError, TaskError, UnknownTaskError
 
 WAIT = 10
@@ -270,3 +271,105 @@ print(*sorted({name.partition(".")[0] for name in sys.modules}))
     assert not {"IPython", "ipykernel", "matplotlib", "networkx", "numpy", "pandas", "anywidget", "rich"} & {
         *loaded
     }
+
+
+class TestChannelBesideOthers:
+    def test_what_a_branch_never_touched_stays_as_the_others_made_it(self):
+        both = threading.Barrier(2)
+        with workflow("f", channel={"a": 0, "b": 0, "gone": 1}) as flow:
+
+            @task(inject_context=True)
+            def left(context):
+                both.wait(WAIT)
+                context.get_channel().set("a", 1)
+                context.get_channel().delete("gone")
+
+            @task(inject_context=True)
+            def right(context):
+                both.wait(WAIT)
+                context.get_channel().set("b", 2)
+
+            _ = (left | right) >> Task("end", lambda: None)
+        _, context = flow.execute(return_context=True)
+        assert context.get_channel().snapshot() == {"a": 1, "b": 2}, "nor is anything deleted revived"
+
+    def test_no_atomic_add_is_lost(self):
+        with workflow("f") as flow:
+
+            @task
+            def add(_number):
+                for _ in range(100):
+                    running_context.get_channel().atomic_add("count", 1)
+
+            add.map(range(32))
+        _, context = flow.execute(return_context=True)
+        assert context.get_channel().get("count") == 3_200
+
+
+def test_next_iteration_lets_successors_run_once_with_the_last_value(ran):
+    with workflow("f") as flow:
+
+        @task(inject_context=True, max_cycles=5)
+        def step(context, n=0):
+            ran.append((n, context.cycle_count))
+            if context.can_iterate():
+                context.next_iteration(n + 10)
+            return n
+
+        Task("after", lambda step: ran.append(step))
+        flow.execute()  # inside the `with`
+        inside = ran[:]
+        ran.clear()
+    flow.execute()  # outside
+    assert ran == inside == [(0, 1), (10, 2), (20, 3), (30, 4), (40, 5), 40]
+
+
+def test_jumping_to_an_existing_task_skips_the_successors_and_a_new_one_does_not(ran):
+    for is_new, expected in ((True, ["start", "new", "end", "last"]), (False, ["start", "last"])):
+        ran.clear()
+        with workflow("f") as flow:
+
+            @task
+            def start(is_new=is_new):
+                ran.append("start")
+                running_context.next_task(TaskWrapper("new", lambda: ran.append("new")) if is_new else "last")
+
+            end, last = ran.tasks(["end", "last"])
+            _ = start >> end >> last
+        flow.execute()
+        assert ran == expected
+
+
+@pytest.mark.parametrize("in_a_group", [False, True])
+def test_terminate_ends_well_and_cancel_is_cancelled_in_groups_too(ran, in_a_group):
+    for ask, ends_well in (("terminate_workflow", True), ("cancel_workflow", False)):
+        with workflow("f") as flow:
+            first = Task("first", lambda ask=ask: getattr(running_context, ask)("enough"))
+            whole = (first | Task("beside", lambda: 1)) if in_a_group else first
+            _ = whole >> ran.tasks(["after"])[0]
+        if ends_well:
+            flow.execute()
+            assert flow.last_run.ok
+            assert "enough" in flow.last_run.ended
+        else:
+            with pytest.raises(WorkflowCancelled, match="enough"):
+                flow.execute()
+        assert ran == []
+
+
+def test_retries_never_block_others():
+    waits = threading.Event()
+    attempts = []
+    with workflow("f") as flow:
+
+        @task(
+            retry=RetryPolicy(max_retries=1, initial_interval=0.2, backoff_factor=2, max_interval=1, jitter=False)
+        )
+        def flaky():
+            attempts.append(waits.is_set())
+            if len(attempts) == 1:
+                raise ValueError
+
+        Task("other", waits.set)
+    flow.run(workers=1)
+    assert attempts == [False, True], "the other one ran meanwhile, on the only worker"

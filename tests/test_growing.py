@@ -254,6 +254,35 @@ class TestJumps:
         assert channel_of(run) == {"starts": [1] * 4}
         again(flow)
 
+    @pytest.mark.parametrize("way", ["run", "execute"])
+    def test_back_what_runs_beside_it_runs_again_with_the_new_value(self, way):
+        import threading
+
+        inside, second = threading.Event(), threading.Event()
+        with workflow("f") as flow:
+
+            @task(inject_context=True, cache=False)
+            def start(ctx):
+                ctx.get_channel().append("starts", 1)
+                if len(ctx.get_channel().get("starts")) == 2:
+                    second.set()
+                return len(ctx.get_channel().get("starts"))
+
+            @task
+            def slow(start):
+                inside.set()
+                assert second.wait(10)
+                return start
+
+            @task
+            def check(start):
+                assert inside.wait(10)
+                if start == 1:
+                    context.next_task("start")
+
+            Task("end", lambda slow, check: slow)
+        assert (flow.execute() if way == "execute" else flow.run(workers=3).results["end"]) == 2
+
     def test_without_an_end_it_is_an_error(self):
         run = self.loop(1_000).run()
         assert isinstance(run.errors["check"], CycleLimitError)

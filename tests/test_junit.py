@@ -45,3 +45,10 @@ def test_a_cell_that_failed_is_an_error_if_no_task_is_to_blame():
 def test_without_a_run_there_is_a_suite_all_the_same():
     found = ET.fromstring(to_junit(None, "nb", {"where": "cell 1", "traceback": ""}))[0]
     assert (found.get("name"), found.get("tests"), found.get("errors")) == ("nb", "1", "1")
+
+
+def test_a_failure_that_a_group_went_on_without_is_none():
+    error = {"type": "ValueError", "message": "ValueError: no", "traceback": "here"}
+    found = suite(task("a", "failed", error=error, tolerated=True, note="ValueError: no"))
+    assert (found.get("failures"), found.get("skipped")) == ("0", "1")
+    assert found[0].find("skipped").get("message") == "ValueError: no"

@@ -214,6 +214,7 @@ def test_the_process_is_as_it_was(folder):
             return 1
 
     assert mine.services.around == ()
+    assert "_render_traceback_" not in vars(GraflowError)
 
 
 def test_two_notebooks_do_not_meet(folder):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from graflow_nb.core.arguments import Missing
 from graflow_nb.core.call import Produced
 from graflow_nb.core.composites import Composite, unmade
-from graflow_nb.core.errors import GroupError, MissingArgumentError
+from graflow_nb.core.errors import DuplicateTaskError, GroupError, MissingArgumentError
 from graflow_nb.core.events import TaskStarted
 from graflow_nb.core.limits import Limits
 from graflow_nb.core.policy import Failure, looks_at_values, stops_early, tolerates
@@ -36,6 +36,7 @@ class Composing(RunState):
                 return False
             try:
                 expansion = task.expand(binding, self._made)
+                self._check_names(name, expansion)
             except Exception as error:
                 self._fail(record, error)
                 return False
@@ -44,6 +45,16 @@ class Composing(RunState):
                 return True
         self._gather(record, task)
         return True
+
+    def _check_names(self, name: str, expansion: Expansion) -> None:
+        """Raise if a task has a name that a member is to have; after a jump back its own members are there."""
+        own = set(self.run.members.get(name, ()))
+        for member in expansion.born:
+            if member in self.run.records and member not in own:
+                raise DuplicateTaskError(
+                    f"{name!r} stands for tasks, one of them {member!r}, and there is a task of that name. "
+                    f"Name one of them otherwise"
+                )
 
     def _expand(self, record: TaskRecord, expansion: Expansion) -> None:
         name = record.task.name

@@ -24,15 +24,19 @@ class Condition(NamedTuple):
 def conditions_of(tasks: Mapping[str, Task]) -> dict[str, Task]:
     """Return the conditions, as tasks, by the names of the tasks that they are for."""
     return {
-        name: _condition(name, task.options.when, task.options.bound)
+        name: _condition(_free(f"{name}?", tasks), task.options.when, task.options.bound)
         for name, task in tasks.items()
         if task.options is not DEFAULTS and task.options.when is not None
     }
 
 
 def _condition(name: str, when: Callable[..., Any], bound: Mapping[str, Any]) -> Task:
-    asked = Task.apart(f"{name}?", when)
+    asked = Task.apart(name, when)
     if bound:  # what is fixed for the task is fixed for its condition
         known = {p.name: bound[p.name] for p in asked.parameters if p.name in bound}
         asked.options = replace(DEFAULTS, bound=known)
     return asked
+
+
+def _free(name: str, tasks: Mapping[str, Task]) -> str:
+    return _free(f"{name}?", tasks) if name in tasks else name

@@ -184,10 +184,18 @@ class Growing(RunState):
         self._skipped -= again
 
         def waits_again(name: str) -> bool:
-            return name == record.task.name or self.run.records[name].status.is_final
+            there = self.run.records[name]
+            begins = there.status in {Status.READY, Status.RETRYING}
+            runs = there.status is Status.RUNNING and name in self._calls
+            return (
+                name == record.task.name or there.status.is_final or runs or (begins and not self._is_asked(name))
+            )
 
+        since = {target, record.task.name, *(after & self._ancestors(record.task.name))}
         for name in self._scheduler.reopen([target], waits_again):
             other = self.run.records[name]
+            if name in self._calls:
+                self._outrun.add(name)
             other.status, other.produced, other.error = Status.WAITING, None, None
             self._earlier_outputs[name] = [*other.outputs]
             self._answers.discard(name)
@@ -197,8 +205,23 @@ class Growing(RunState):
             self._data.pop(name, None)
             self._asked.pop(name, None)
             self._cycles.pop(name, None)
-            self._around_it.rounds[name] = self._around_it.rounds.get(name, 1) + 1
+            self._delayed.discard(name)
+            if name in since:
+                self._around_it.rounds[name] = self._around_it.rounds.get(name, 1) + 1
         self._cycles[target] = cycle
+        self._drop_waiting(lambda name: self.run.records[self._visible(name)].status is Status.WAITING)
+
+    def _is_asked(self, name: str) -> bool:
+        return name in self._conditions and self._conditions[name].task.name in self._calls
+
+    def _ancestors(self, name: str) -> set[str]:
+        seen: set[str] = set()
+        stack = [name]
+        while stack:
+            befores = [before for before in self.run.parents.get(stack.pop(), ()) if before not in seen]
+            seen.update(befores)
+            stack += befores
+        return seen
 
     def _descendants(self, name: str) -> set[str]:
         children: dict[str, list[str]] = {}

@@ -56,7 +56,10 @@ class Runner(Stopping, Timing, Growing, Composing, Conditions, Asking, Rescuing)
                 self._leave(outcome.name)
             self._running.pop(outcome.name).came_back(outcome.ended - outcome.started)
             self._give_back(outcome.name)
-            self._take(outcome)
+            if outcome.name in self._outrun:
+                self._came_too_late(outcome)
+            else:
+                self._take(outcome)
         self._advance()
 
     def finish(self) -> None:
@@ -134,6 +137,9 @@ class Runner(Stopping, Timing, Growing, Composing, Conditions, Asking, Rescuing)
         """Do what has to be done with a task before it may be called; return None if it may be now."""
         name = record.task.name
         if record.status.is_final:  # it was cancelled while it waited
+            return False
+        if name in self._outrun:  # its call before has to end first
+            self._held_up.add(name)
             return False
         if why := self._bind_again(name):
             self._skip(record, why)
@@ -277,6 +283,16 @@ class Runner(Stopping, Timing, Growing, Composing, Conditions, Asking, Rescuing)
         self._judge(record, outcome, kept)
         if kept.again and not self._stopped:
             self._make_again(kept.again)
+
+    def _came_too_late(self, outcome: Outcome) -> None:
+        """Let go of what a call made whose task runs again anyway, as something before it does."""
+        name = outcome.name
+        self._outrun.discard(name)
+        if self._reuse is not None:
+            self._reuse.record(outcome, self._keys.get(name), self._made)
+        if name in self._held_up:
+            self._held_up.discard(name)
+            self._decide(name)
 
     def _judge(self, record: TaskRecord, outcome: Outcome, kept: Recorded) -> None:
         if outcome.error is None:

@@ -131,6 +131,8 @@ class RunState:
         self._attempts: dict[str, int] = {}  # which attempt of this cycle
         self._earlier_outputs: dict[str, list[dict[str, Any]]] = {}  # of cycles and attempts before
         self._untidy: set[str] = set()  # whose earlier attempts left something in the channel
+        self._outrun: set[str] = set()  # whose present calls do not count, as a jump back lets them run again
+        self._held_up: set[str] = set()  # those that could run again, but for that call
         self._delayed: set[str] = set()  # what waits for its next attempt
         self._timed_out: set[int] = set()  # calls that are broken off for it
         self._timers: list[tuple[float, int, Callable[[], None]]] = []  # a heap

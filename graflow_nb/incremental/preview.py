@@ -190,8 +190,10 @@ class Preview:
         after = {target, *self._plan.descendants([target])}
         since = [one for one in self._plan.order(after) if one == name or self._is_known(one)]
         if rounds.get(target, 1) < min(self._plan.tasks[target].options.max_cycles, _FAR):
+            between = {name, target, *self._plan.ancestors([name])}
             for one in since:
-                rounds[one] = rounds.get(one, 1) + 1
+                if one in between:
+                    rounds[one] = rounds.get(one, 1) + 1
                 self.stale.pop(one, None)
                 self.made.pop(one, None)
             self._skipped -= set(since)

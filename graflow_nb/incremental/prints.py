@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ _IDENTITY = b"run:"
 """Marks the fingerprint of a value without content: it stands for the run that made it."""
 _JOINED = b"all:"
 """Marks the fingerprint of a list that is made of those of its items."""
+_SIZE = len(_JOINED) + 16
+"""How long that is, without what follows if items of it are such lists."""
 
 
 def print_of(value: Any) -> tuple[bytes, int]:
@@ -49,7 +52,8 @@ def no_content() -> bytes:
 def joined(fingerprints: Sequence[bytes]) -> bytes:
     """Return the fingerprint of a list of values, made of theirs: none of them need be at hand."""
     whole = b"".join(b"%d:%b" % (len(one), one) for one in fingerprints)
-    digest = _JOINED + xxhash.xxh3_128_digest(whole)
+    shape = {i: _shape(one) for i, one in enumerate(fingerprints) if one.startswith(_JOINED)}
+    digest = _JOINED + xxhash.xxh3_128_digest(whole) + (repr(shape).encode() if shape else b"")
     return _IDENTITY + digest if any(map(is_identity, fingerprints)) else digest
 
 
@@ -71,8 +75,19 @@ def is_as_it_was(value: Any, was: bytes) -> bool:
     if type(value) in PLAIN or is_identity(was):
         return True
     if was.startswith(_JOINED):
-        return joined([print_of(item)[0] for item in value]) == was
+        return _joined_as(value, _shape(was)) == was
     return print_of(value)[0] == was
+
+
+def _shape(was: bytes) -> dict[int, Any]:
+    """Return which items of a list have a fingerprint that is made of those of theirs, and their shapes."""
+    shape: dict[int, Any] = ast.literal_eval(was[_SIZE:].decode() or "{}")
+    return shape
+
+
+def _joined_as(value: Iterable[Any], shape: Mapping[int, Any]) -> bytes:
+    items = enumerate(value)
+    return joined([_joined_as(item, shape[i]) if i in shape else print_of(item)[0] for i, item in items])
 
 
 def is_intact(values: Mapping[str | None, Any], prints: Mapping[str | None, bytes]) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.display import display
 
-from graflow_nb.core.errors import UnknownTaskError, did_you_mean
+from graflow_nb.core.errors import GraflowError, UnknownTaskError, did_you_mean
 from graflow_nb.core.param import Param
 from graflow_nb.notebook.display import RunDisplay
 from graflow_nb.notebook.document.cell import read_cells
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from graflow_nb.notebook.document.slice import Step
 
 _NAMED = "JPY_SESSION_NAME"
+_SHOWN = "_render_traceback_"
+"""How a shell shows our errors: another one's, beside which we are."""
 
 
 class LoadedFlow:
@@ -220,6 +222,7 @@ class LoadedFlow:
         outer = meant._instance  # noqa: SLF001
         before, main = sys.path[:], sys.modules.get("__main__")
         meant._instance = self._shell  # noqa: SLF001
+        shown = vars(GraflowError).get(_SHOWN)
         has_display = hasattr(builtins, "display")
         vars(builtins).setdefault("display", display)
         sys.path.insert(0, str(self.path.parent))
@@ -238,6 +241,10 @@ class LoadedFlow:
             if hasattr(self, "_session"):
                 self._session.step_aside()
             meant._instance = outer  # noqa: SLF001
+            if shown is not None:
+                setattr(GraflowError, _SHOWN, shown)
+            elif _SHOWN in vars(GraflowError):
+                delattr(GraflowError, _SHOWN)
             if outer is not None and is_loaded(outer):
                 session_of(outer).step_in()
 

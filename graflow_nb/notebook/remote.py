@@ -112,6 +112,7 @@ def _task(run: Run, name: str, record: TaskRecord) -> dict[str, Any]:
         "started": record.started,
         "worker": record.worker,
         "note": record.note,
+        "tolerated": name in run.tolerated and not record.status.is_success,
         "after": list(run.parents.get(name, ())),
         "error": None
         if error is None

@@ -27,7 +27,7 @@ def to_junit(facts: Mapping[str, Any] | None, name: str, failure: Mapping[str, s
         The cell that failed (`where`, `traceback`); it counts only if no task is to blame.
     """
     tasks = facts["tasks"] if facts else []
-    has_failed = any(task["error"] for task in tasks)
+    has_failed = any(map(_has_failed, tasks))
     suite = ET.Element("testsuite", name=name)
     for task in tasks:
         _add_task(suite, name, task)
@@ -37,9 +37,9 @@ def to_junit(facts: Mapping[str, Any] | None, name: str, failure: Mapping[str, s
         case = ET.SubElement(suite, "testcase", classname=name, name=failure["where"], time="0")
         ET.SubElement(case, "error", message=failure["where"]).text = _text(failure["traceback"])
     suite.set("tests", str(len(suite)))
-    suite.set("failures", str(sum(task["error"] is not None for task in tasks)))
+    suite.set("failures", str(sum(map(_has_failed, tasks))))
     suite.set("errors", str(errors))
-    suite.set("skipped", str(sum(task["status"] in _NOT_RUN for task in tasks)))
+    suite.set("skipped", str(sum(map(_is_skipped, tasks))))
     suite.set("time", f"{facts['seconds'] or 0:.3f}" if facts else "0")
     suites = ET.Element("testsuites")
     suites.append(suite)
@@ -51,15 +51,24 @@ def _add_task(suite: ET.Element, name: str, task: Mapping[str, Any]) -> None:
     # what was reused took no time now; how long it once took is no news to a CI system
     seconds = 0.0 if task["status"] == "cached" else task["seconds"] or 0.0
     case = ET.SubElement(suite, "testcase", classname=name, name=_text(task["name"]), time=f"{seconds:.3f}")
-    if task["error"] is not None:
+    if _has_failed(task):
         error = task["error"]
         failure = ET.SubElement(case, "failure", type=error["type"], message=_text(error["message"]))
         failure.text = _text(error["traceback"])
-    elif task["status"] in _NOT_RUN:
+    elif _is_skipped(task):
         ET.SubElement(case, "skipped", message=_text(task["note"] or task["status"]))
     for kind in ("stdout", "stderr"):
         if task[kind]:
             ET.SubElement(case, f"system-{kind[3:]}").text = _text(task[kind])
+
+
+def _has_failed(task: Mapping[str, Any]) -> bool:
+    """Whether a task failed, and no group went on without it."""
+    return task["error"] is not None and not task.get("tolerated")
+
+
+def _is_skipped(task: Mapping[str, Any]) -> bool:
+    return task["status"] in _NOT_RUN or bool(task.get("tolerated"))
 
 
 def _text(text: str) -> str:
