@@ -187,8 +187,8 @@ class AgentStep(Step):
 
 def _is_foreign(agent: Any) -> bool:
     """Whether it is an agent of pydantic-ai."""
-    library = sys.modules.get("pydantic_ai.agent")
-    return library is not None and isinstance(agent, library.AbstractAgent)
+    kind = getattr(sys.modules.get("pydantic_ai.agent"), "AbstractAgent", None)
+    return kind is not None and isinstance(agent, kind)  # another thread may be importing it just now
 
 
 def _known_tools(tools: Sequence[Any], setting: Setting, path: str) -> tuple[tuple[Any, ...], str]:
