@@ -227,7 +227,7 @@ async def run_agent(
     if callable(spec.other) and not _is_foreign(spec.other):
         seen = state.branch()
         seen.variables.update({**told, "message": message})
-        output = await settled(invoke(spec.other, {}, seen, [message], path))
+        output = await settled(invoke(spec.other, {}, seen, lambda: [message], path))
         state.absorb(
             seen.variables, {key: None for key in seen.variables.written if key not in {*told, "message"}}
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from graflow_nb.core.errors import describe
@@ -121,7 +122,7 @@ def run_tool(
         if not _asked(condition, state, at[0]):
             return end(state, at, None, skipped="its condition is false", versions=versions)
     args = spec.args if spec.params is None else {**spec.args, **_params(spec.params, state, at[0])}
-    output = invoke(_there(spec, at), args, state, _before(names, states), at[0])
+    output = invoke(_there(spec, at), args, state, partial(_before, names, states), at[0])
     if hasattr(type(output), "__await__"):  # it is no coroutine function, and yet: this thread has no loop
         output = asyncio.run(settled(output))
     return end(state, at, output, merges=True, versions=versions)
@@ -138,7 +139,7 @@ async def arun_tool(
     args = spec.args
     if spec.params is not None:
         args = {**args, **_mapping(await settled(spec.params(state)), at[0])}
-    output = await settled(invoke(_there(spec, at), args, state, _before(names, states), at[0]))
+    output = await settled(invoke(_there(spec, at), args, state, partial(_before, names, states), at[0]))
     return end(state, at, output, merges=True, versions=versions)
 
 
