@@ -40,6 +40,8 @@ class Options:
         something does.
     main_thread : bool
         It must run on the thread that runs the workflow (GUI toolkits, sqlite connections).
+    backend : str or None
+        Where its calls happen: ``"threads"``, ``"processes"``, …; None: where the run's do.
     retry : RetryPolicy or None
         How often it is tried again when it fails. Written as ``retries=3``, ``retry_delay=`` (seconds),
         ``backoff=`` (a factor), ``retry_on=`` (types of exceptions), or ``retry=RetryPolicy(…)``.
@@ -68,6 +70,7 @@ class Options:
     inputs: tuple[str, ...] = ()
     keep: bool = True
     main_thread: bool = False
+    backend: str | None = None
     retry: RetryPolicy | None = None
     timeout: float | None = None
     resources: Mapping[str, int] = field(default_factory=dict)
@@ -104,6 +107,8 @@ def read_options(name: str, given: Mapping[str, Any]) -> Options:
     for option, check in _CHECKS.items():
         if option in options:
             options[option] = check(name, option, options[option])
+    if options.get("main_thread") and options.get("backend"):
+        raise TaskDefinitionError(f"task {name!r} has both main_thread=True and backend=: say one of the two")
     return Options(**options)
 
 
@@ -138,6 +143,14 @@ def _seconds(name: str, option: str, given: Any) -> float | None:
         return given  # type: ignore[no-any-return]
     least = "more than 0" if option == "timeout" else "0 or more"
     raise TaskDefinitionError(f"task {name!r}: {option} is a number of seconds, {least}, not {given!r}")
+
+
+def _backend(name: str, option: str, given: Any) -> str | None:
+    if given is None or (isinstance(given, str) and given):
+        return given
+    raise TaskDefinitionError(
+        f'task {name!r}: {option} is the name of a backend, such as "processes", not {given!r}'
+    )
 
 
 def _callable(name: str, option: str, given: Any) -> Any:
@@ -188,6 +201,7 @@ _CHECKS: Mapping[str, Callable[[str, str, Any], Any]] = {
     "inputs": _texts,
     "max_age": _seconds,
     "timeout": _seconds,
+    "backend": _backend,
     "when": _callable,
     "priority": _whole,
     "max_cycles": _whole,
