@@ -9,7 +9,7 @@ import sys
 
 from harness import Table, show_goals
 
-WORKLOADS = ("w1", "w1i", "w2", "w2c", "w3", "w4", "map", "steps", "hashes", "import_time", "widget")
+WORKLOADS = ("w1", "w1i", "w2", "w2c", "w3", "w4", "processes", "map", "steps", "hashes", "import_time", "widget")
 
 
 def main(chosen: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from graflow_nb.core.call import Call, Outcome
     from graflow_nb.core.job import Job
 
+_log = logging.getLogger("graflow_nb")
 _TRIES: Final = 3
 """How often a call is sent to another process because the one before was gone before it had it."""
 
@@ -84,36 +86,46 @@ class ProcessBackend(ThreadBackend):
         return outcome
 
     def _make_away(self, sent: Sent) -> Outcome:
-        job, call = sent.job(), sent.call
-        packed = self._packed(job)
+        packed = self._packed(sent.job())
         for _ in range(_TRIES):
             worker = self._worker(sent)
-            with self._striking:
-                if call.number in self._struck:
-                    pool.give_back(worker)
-                    raise TaskCancelled
-                self._at_work[call.number] = worker
-            answers = Answers(call)
-            has_it = False
             try:
+                self._begin(sent.call, worker)
                 worker.link.send(JOB, packed)
-                has_it = True
-                call.context.begun = time.perf_counter()
-                packed = None  # type: ignore[assignment] # large arguments need not stay twice
-                return self._come_back(sent, worker, answers)
-            except (EOFError, OSError):
-                if has_it or call.number in self._struck:
-                    raise self._lost(call, worker) from None
-            finally:
-                answers.close()
-                self._release(call, worker)
-        raise WorkerLostError(f"no process could be started for task {call.task.name!r}")
+            except OSError:  # it was gone before it had the call
+                self._end(sent.call, worker, is_lost=True)
+            except BaseException:
+                self._end(sent.call, worker, is_lost=False)
+                raise
+            else:
+                return self._wait_for(sent, worker)
+        raise WorkerLostError(f"no process could be started for task {sent.call.task.name!r}")
 
-    def _release(self, call: Call, worker: WorkerProcess) -> None:
+    def _wait_for(self, sent: Sent, worker: WorkerProcess) -> Outcome:
+        """Return the outcome that a process sends, which has the call."""
+        answers, is_lost = Answers(sent.call), True
+        sent.call.context.begun = time.perf_counter()
+        try:
+            outcome = self._come_back(sent, worker, answers)
+            is_lost = False
+        except (EOFError, OSError):
+            raise self._lost(sent.call, worker) from None
+        finally:
+            answers.close()
+            self._end(sent.call, worker, is_lost=is_lost)
+        return outcome
+
+    def _begin(self, call: Call, worker: WorkerProcess) -> None:
         with self._striking:
-            del self._at_work[call.number]
+            if call.number in self._struck or call.context.is_stopped:
+                raise TaskCancelled
+            self._at_work[call.number] = worker
+
+    def _end(self, call: Call, worker: WorkerProcess, *, is_lost: bool) -> None:
+        with self._striking:
+            self._at_work.pop(call.number, None)
             is_struck = call.number in self._struck
-        if is_struck or not worker.is_alive:
+        if is_struck or is_lost:
             pool.drop(worker)
         else:
             pool.give_back(worker)
@@ -139,7 +151,7 @@ class ProcessBackend(ThreadBackend):
 
     def _packed(self, job: Job) -> Packed:
         try:
-            return pack(job)
+            return pack((*job,))  # a plain tuple takes half the time
         except Exception as error:
             arguments = [("its argument", f"argument {place}", value) for place, value in enumerate(job.args, 1)]
             named = [("its argument", name, value) for name, value in job.kwargs.items()]
@@ -182,7 +194,10 @@ def _answer(sent: Sent, answers: Answers, stream: memoryview, buffers: Any) -> t
 
 def _do_all(told: list[tuple[Callable[..., Any], Any]]) -> None:
     for do, args in told:
-        do(*args)
+        try:
+            do(*args)
+        except Exception:  # such as a stream that was closed: the task must not fail for it
+            _log.exception("what a task showed could not be shown")
 
 
 def _outcome(call: Call, stream: memoryview, buffers: Any) -> Outcome:

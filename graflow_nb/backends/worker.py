@@ -81,7 +81,7 @@ def _serve_next(home: HomeLink) -> None:
 
 def _made(home: HomeLink, stream: memoryview, buffers: Any) -> Outcome:
     try:
-        job: Job = unpack(stream, buffers)
+        job = Job(*unpack(stream, buffers))
     except BaseException as error:
         lost = Outcome("")
         lost.error = UnsendableError(

@@ -102,6 +102,8 @@ def _run(program: Program, options: argparse.Namespace, values: Mapping[str, str
     flags = ["--force"] * options.force + ["--fail-fast"] * options.fail_fast
     if options.workers:
         flags += ["--workers", str(options.workers)]
+    if options.backend:
+        flags += ["--backend", options.backend]
     program.run_flow(wanted, values, *flags)
 
 
