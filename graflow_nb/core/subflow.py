@@ -17,7 +17,7 @@ from graflow_nb.core.selection import needed_for
 from graflow_nb.core.task import Parameter, Task
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from graflow_nb.core.arguments import Source
     from graflow_nb.core.call import Produced
@@ -45,6 +45,14 @@ class Inner(Task):
     @property
     def origin(self) -> Task:
         return self._origin
+
+    @property
+    def rescue(self) -> Task | None:
+        return self._origin.rescue
+
+    @property
+    def written(self) -> Callable[..., Any] | None:
+        return self._origin.written
 
 
 class _Slot(NamedTuple):
