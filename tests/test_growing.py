@@ -312,6 +312,33 @@ class TestJumps:
             Task("end", lambda slow, check: slow)
         assert (flow.execute() if way == "execute" else flow.run(workers=3).results["end"]) == 2
 
+    def test_back_to_one_that_iterates_goes_on_counting(self):
+        with workflow("f") as flow:
+
+            @task(max_cycles=8)
+            def step(n=0):
+                if n < 2:
+                    context.next_iteration(n + 1)
+                return context.cycle_count
+
+            Task("back", lambda step: context.next_task("step") if step < 6 else step)
+        assert again(flow).results["back"] == 6
+
+    @pytest.mark.parametrize("workers", [1, 4])
+    def test_back_a_group_that_was_about_to_be_gathered_waits_again(self, workers):
+        with workflow("f") as flow:
+
+            @task
+            def start():
+                context.get_channel().append("starts", 1)
+                return len(context.get_channel().get("starts"))
+
+            one = Task("one", lambda start: start)
+            Task("back", lambda start, one: context.next_task("start") if start < 3 else None)
+            _ = (start | one).with_policy("best_effort", name="g") >> Task("end", lambda g: g)
+        for _ in range(3):
+            assert flow.run(workers=workers).results["end"] == [3, 3]
+
     def test_without_an_end_it_is_an_error(self):
         run = self.loop(1_000).run()
         assert isinstance(run.errors["check"], CycleLimitError)

@@ -189,11 +189,11 @@ class Growing(RunState):
 
         def waits_again(name: str) -> bool:
             there = self.run.records[name]
-            begins = there.status in {Status.READY, Status.RETRYING}
-            runs = there.status is Status.RUNNING and name in self._calls
-            return (
-                name == record.task.name or there.status.is_final or runs or (begins and not self._is_asked(name))
-            )
+            if name == record.task.name or name in self._undecided or there.status.is_final:
+                return True
+            if there.status is Status.RUNNING:
+                return name in self._calls
+            return there.status in {Status.READY, Status.RETRYING} and not self._is_asked(name)
 
         since = {target, record.task.name, *(after & self._ancestors(record.task.name))}
         for name in self._scheduler.reopen([target], waits_again):

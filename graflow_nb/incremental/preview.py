@@ -135,7 +135,7 @@ class Preview:
         """Return why a task would run; if it would not, take note of what it made and asked for."""
         name = task.name
         asked: list[Next] = []
-        for cycle in range(1, task.options.max_cycles + 1):
+        for cycle in range(self._surroundings.cycles.get(name, 1), task.options.max_cycles + 1):
             self._surroundings.cycles[name] = cycle
             found = self._cache.look(task, binding, self.made, self._surroundings)
             if past := outdated(binding.behind, self.made):
@@ -201,14 +201,18 @@ class Preview:
         """Find out once more about all since a task."""
         rounds, after = self._surroundings.rounds, self._after(target)
         since = [one for one in self._looked_at if one in after]
-        if rounds.get(target, 1) >= min(self._tasks[target].options.max_cycles, _FAR):
+        cycles = self._surroundings.cycles
+        cycle = cycles.get(target, 1) + 1
+        if cycle > min(self._tasks[target].options.max_cycles, _FAR):
             return
         between = {target, name, *self._before(name)}
         for one in since:
             if one in between:
                 rounds[one] = rounds.get(one, 1) + 1
+            cycles.pop(one, None)
             self.stale.pop(one, None)
             self.made.pop(one, None)
+        cycles[target] = cycle
         self._skipped -= set(since)
         self._cut = {edge for edge in self._cut if edge[1] not in since}
         for one in since:
