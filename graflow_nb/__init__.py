@@ -42,7 +42,10 @@ from graflow_nb.core.errors import (
     TaskDefinitionError,
     TaskError,
     TaskTimeout,
+    UnknownBackendError,
     UnknownTaskError,
+    UnsendableError,
+    WorkerLostError,
     WorkflowCancelled,
 )
 from graflow_nb.core.execution_context import ExecutionContext
@@ -50,7 +53,7 @@ from graflow_nb.core.graph import TaskGraph
 from graflow_nb.core.policy import Failure, at_least, best_effort, critical, first_success, strict
 from graflow_nb.core.retry import RetryPolicy
 from graflow_nb.core.run import Run
-from graflow_nb.core.services import Services, set_services
+from graflow_nb.core.services import Services, register_backend, set_services
 from graflow_nb.core.status import Status
 from graflow_nb.core.task import Defined, Task, TaskWrapper
 from graflow_nb.core.workflow import WorkflowContext, workflow
@@ -63,6 +66,7 @@ if TYPE_CHECKING:
 
     from IPython.core.interactiveshell import InteractiveShell
 
+    from graflow_nb.core.backend import Backend
     from graflow_nb.notebook.loaded import LoadedFlow
 
 __all__ = [
@@ -97,7 +101,10 @@ __all__ = [
     "TaskGraph",
     "TaskTimeout",
     "TaskWrapper",
+    "UnknownBackendError",
     "UnknownTaskError",
+    "UnsendableError",
+    "WorkerLostError",
     "WorkflowCancelled",
     "WorkflowContext",
     "at_least",
@@ -110,6 +117,7 @@ __all__ = [
     "load_flow",
     "load_ipython_extension",
     "parallel",
+    "register_backend",
     "strict",
     "task",
     "unload_ipython_extension",
@@ -159,7 +167,15 @@ def _show_picture(flow: WorkflowContext, form: str, **options: Any) -> Any:
     return picture(flow, form, **options)
 
 
+def _processes(workers: int | None) -> Backend:
+    """Make the backend of processes, which is loaded when it is first asked for."""
+    from graflow_nb.backends.processes import ProcessBackend
+
+    return ProcessBackend(workers)
+
+
 set_services(default_services)
+register_backend("processes", _processes)
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

@@ -225,6 +225,35 @@ class TestJumps:
         assert shown(run) == {"a": "succeeded", "b": "skipped", "c": "skipped", "d": "succeeded"}
         assert run.results["d"] is None
 
+    @pytest.mark.parametrize("target", ["m", "g"])
+    def test_to_what_stands_for_several(self, target):
+        with workflow("f") as flow:
+            a, x = Task("a", lambda target=target: context.next_task(target)), Task("x", lambda a: 1)
+            m = Task("t", lambda i: i).map([1, 2], name="m")
+            g = (Task("p", lambda: 1) | Task("q", lambda: 2)).with_policy("strict", name="g")
+            _ = a >> x >> m
+            _ = x >> g
+        run = again(flow)
+        assert run.results[target] == [1, 2]
+        assert shown(run)["x"] == "skipped"
+        assert shown(run)["g" if target == "m" else "m"] == "skipped"
+
+    @pytest.mark.parametrize("target", ["m", "g"])
+    def test_back_to_what_stands_for_several(self, target):
+        def count():
+            context.get_channel().append("calls", 1)
+            return len(context.get_channel().get("calls"))
+
+        with workflow("f") as flow:
+            m = Task("t", lambda i: count()).map([1], name="m")
+            g = (Task("p", count) | Task("q", lambda: 2)).with_policy("strict", name="g")
+            end = Task("end", lambda ns: context.next_task(target) if ns[0] < 3 else ns[0])
+            _ = (m if target == "m" else g) >> end
+            flow.graph.discard(flow["g" if target == "m" else "m"])
+            for name in "pq" if target == "m" else "":
+                flow.graph.discard(flow[name])
+        assert flow.run(workers=1).results["end"] == 3
+
     def loop(self, least, **options):
         with workflow("f") as flow:
 

@@ -26,7 +26,18 @@ HEIGHT = {room: -depth for depth, rooms in enumerate(FLOORS) for room in rooms}
 SURFACE_NAMES = {"core", "backends", "incremental"}
 
 HEAVY = {
-    *("IPython", "anywidget", "dask", "distributed", "ipykernel", "ipywidgets", "matplotlib", "nbclient"),
+    *(
+        "IPython",
+        "anywidget",
+        "cloudpickle",
+        "dask",
+        "distributed",
+        "ipykernel",
+        "ipywidgets",
+        "loky",
+        "matplotlib",
+        "nbclient",
+    ),
     *("nbformat", "networkx", "numpy", "pandas", "pydantic_ai", "redis", "rich", "rq", "sklearn"),
 }
 MAY_BE_HEAVY = {"notebook", "cli"}

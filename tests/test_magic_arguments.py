@@ -115,6 +115,7 @@ def test_the_overview_names_all():
                 "--keep-going",
                 "--fail-fast",
                 "--background",
+                "--backend",
             ],
         ),
         ("%flow run cl", ["clean", "clean_more"]),
@@ -135,7 +136,7 @@ def test_the_overview_names_all():
             [
                 *["--help", "--run", "--cache", "--max-age", "--version", "--inputs", "--ignore", "--main-thread"],
                 *["--when", "--retries", "--retry-delay", "--backoff", "--timeout", "--resources", "--priority"],
-                "--max-cycles",
+                *["--max-cycles", "--backend"],
             ],
         ),
         ("%%task load --cache o", ["on", "off"]),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("graflow_nb")
 
-_MARKERS = (
+MARKERS = (
     "numpy.linalg._umath_linalg",
     "scipy.linalg._fblas",
     "sklearn.utils._openmp_helpers",
@@ -198,7 +198,7 @@ class NumericThreads:
         if is_told and len(self._modules) == self._size:
             return
         self._size = len(self._modules)
-        if self._is_holding or any(name in self._modules for name in _MARKERS):
+        if self._is_holding or any(name in self._modules for name in MARKERS):
             self._try(self._share, one)
 
     def leave(self, worker: int) -> None:
@@ -234,7 +234,7 @@ class NumericThreads:
 
     def _look(self) -> None:
         """Look for libraries, if another was loaded since."""
-        loaded = tuple(name for name in _MARKERS if name in self._modules)
+        loaded = tuple(name for name in MARKERS if name in self._modules)
         if loaded == self._loaded:
             return
         self._settle()

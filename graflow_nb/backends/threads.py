@@ -166,9 +166,9 @@ class ThreadBackend:
                 self._is_ringing = False  # before looking, so that what comes now rings again
                 while self._calls:
                     self._make_next(ident)
-                numeric_threads.leave(ident)
+                self._leave(ident)
                 self._busy.pop(ident)
-        numeric_threads.leave(ident)
+        self._leave(ident)
         self._busy.pop(ident, None)
 
     def _make_next(self, ident: int) -> None:
@@ -178,11 +178,17 @@ class ThreadBackend:
             return
         if self._calls:
             self._ring()
-        numeric_threads.enter(ident, self._driver)
+        self._enter(ident)
         outcome = self._made(call, ident)
         if not self._calls:
-            numeric_threads.leave(ident)  # first: whoever hears of the outcome finds the numbers as they were
+            self._leave(ident)  # first: whoever hears of the outcome finds the numbers as they were
         self._deliver(outcome)
+
+    def _enter(self, ident: int) -> None:
+        numeric_threads.enter(ident, self._driver)
+
+    def _leave(self, ident: int) -> None:
+        numeric_threads.leave(ident)
 
     def _made(self, call: Call, ident: int) -> Outcome:
         """Make a call; who strikes late strikes here, and no other call."""

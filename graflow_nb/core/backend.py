@@ -12,12 +12,38 @@ if TYPE_CHECKING:
 
 
 class Backend(Protocol):
-    """A place where calls happen; opened for one run, and closed at its end.
+    """A place where calls happen; made and opened for one run, and closed at its end.
+
+    `Call.run` makes a call where it is. To make it in another process, send the `graflow_nb.core.job.Job` that
+    `Sent(call).job()` returns, let `graflow_nb.core.job.make` make it there, and deliver what `Sent.taken` returns
+    for the outcome that comes back (or `Sent.failed`, for an error).
 
     Attributes
     ----------
     slots : int
         How many calls run at once. A run may hand it a few more, which wait.
+
+    Examples
+    --------
+    One that makes each call at once, on the thread that drives the run; good for debugging:
+
+    >>> from graflow_nb import register_backend, task, workflow
+    >>> class AtOnce:
+    ...     slots = 1
+    ...     def __init__(self, workers=None): pass
+    ...     def open(self, deliver): self.deliver = deliver
+    ...     def submit(self, call): self.deliver(call.run())
+    ...     def withdraw(self): return []
+    ...     def interrupt(self, call=None): pass
+    ...     def close(self): pass
+    >>> register_backend("at once", AtOnce)
+    >>> with workflow("example") as flow:
+    ...     @task
+    ...     def numbers(): return [1, 2, 3]
+    ...     @task
+    ...     def total(numbers): return sum(numbers)
+    >>> flow.run(backend="at once").results["total"]
+    6
     """
 
     slots: int
@@ -39,6 +65,40 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Let everything go, without waiting for it."""
+
+
+class Backends:
+    """The backends of one run, by name. Each is made when it is first asked for.
+
+    Parameters
+    ----------
+    make : callable
+        Makes one, from its name.
+    """
+
+    def __init__(self, make: Callable[[str], Backend]) -> None:
+        self._make = make
+        self._made: dict[str, Backend] = {}
+        self._deliver: Callable[[str], Callable[[Outcome | Call], None]] | None = None
+
+    def __getitem__(self, name: str) -> Backend:
+        backend = self._made.get(name)
+        if backend is None:
+            backend = self._made[name] = self._make(name)
+            if self._deliver is not None:
+                backend.open(self._deliver(name))
+        return backend
+
+    def open(self, deliver: Callable[[str], Callable[[Outcome | Call], None]]) -> None:
+        """Open those that there are, and from now on each that is made; `deliver` says where its outcomes go."""
+        self._deliver = deliver
+        for name, backend in self._made.items():
+            backend.open(deliver(name))
+
+    def close(self) -> None:
+        """Close all."""
+        for backend in self._made.values():
+            backend.close()
 
 
 class Here:

@@ -165,13 +165,23 @@ class Outcome:
 
 
 class Around(Protocol):
-    """Something that happens round every call, where the call happens: capture, fingerprints."""
+    """Something that happens round every call, where the call happens: capture, fingerprints.
+
+    Of a call that is made elsewhere, `remote` and `take` do here what has to be done here; what `remote` returns
+    is sent with the call, and its `before` and `after` do the rest where the call is made.
+    """
 
     def before(self, call: Call) -> None:
         """Prepare; what it raises is the call's error."""
 
     def after(self, call: Call, outcome: Outcome) -> None:
         """Look at the outcome, and add to it."""
+
+    def remote(self, call: Call) -> Around | None:
+        """Prepare, and return what has to stand round the call elsewhere; what it raises is the call's error."""
+
+    def take(self, call: Call, outcome: Outcome) -> None:
+        """Look at what came back, and add to it; of a call that was lost, an error is all there is."""
 
 
 class Call:

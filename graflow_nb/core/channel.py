@@ -23,6 +23,9 @@ class Absent:
     def __repr__(self) -> str:
         return "<absent>"
 
+    def __reduce__(self) -> str:
+        return "ABSENT"  # the same one in every process
+
 
 ABSENT = Absent()
 
@@ -207,8 +210,12 @@ class Channel:
         """
         if timeout is not None and not (isinstance(timeout, Real) and timeout >= 0):
             raise ValueError(f"lock({key!r}): timeout is a number of seconds, 0 or more, not {timeout!r}")
+        return Hold(self.key_lock(key), key, timeout)
+
+    def key_lock(self, key: str) -> KeyLock:
+        """Return what is behind `lock`."""
         with self._mutex:
-            return Hold(self._locks.setdefault(check_key(key), KeyLock()), key, timeout)
+            return self._locks.setdefault(check_key(key), KeyLock())
 
     def snapshot(self) -> dict[str, Any]:
         """Return all that it holds now."""

@@ -9,6 +9,7 @@ from graflow_nb.core.arguments import Missing
 from graflow_nb.core.commands import writes_in
 from graflow_nb.core.errors import ConditionError, LostError, TaskCancelled, describe
 from graflow_nb.core.run import TaskRecord
+from graflow_nb.core.services import THREADS
 from graflow_nb.core.settings import Recorded, Withdrawn
 from graflow_nb.core.state import RunState
 from graflow_nb.core.status import Status
@@ -54,8 +55,8 @@ class Conditions(RunState):
                 return False
             self._keys[asked] = decision.key
         record.status, record.ready = Status.READY, self.run.elapsed()
-        place = "loop" if condition.task.is_coroutine else "workers"
-        self._places[place].put(asked, record.task.options.priority)
+        place = "loop" if condition.task.is_coroutine else THREADS  # it is short, and need not travel
+        self._place(place).put(asked, record.task.options.priority)
         return False
 
     def _answered(self, outcome: Outcome) -> None:

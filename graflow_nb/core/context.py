@@ -54,8 +54,8 @@ class TaskContext:
     """
 
     __slots__ = (
-        "_channel", "_cycle", "_max_cycles", "_rng", "_surroundings", "begun", "commands", "is_stopped", "noted",
-        "task_name", "volatile",
+        "_channel", "_cycle", "_max_cycles", "_prefix", "_rng", "_surroundings", "begun", "commands", "is_stopped",
+        "noted", "task_name", "volatile",
     )  # fmt: skip
 
     def __init__(self, task: Task, surroundings: Surroundings, cycle: int = 1) -> None:
@@ -67,6 +67,7 @@ class TaskContext:
         self.is_stopped = False
         self.begun: float | None = None
         self._max_cycles = task.options.max_cycles
+        self._prefix = task.prefix
         self._surroundings = surroundings
         self._channel: TaskChannel | None = None
         self._rng: Generator | None = None
@@ -78,6 +79,16 @@ class TaskContext:
         """Which call of this task this is in the run, from 1; `next_iteration` asks for the next."""
         self.noted["cycle", self.task_name] = self._cycle
         return self._cycle
+
+    @property
+    def cycle(self) -> int:
+        """The same as `cycle_count`; not for tasks, which would be seen to use none of it."""
+        return self._cycle
+
+    @property
+    def surroundings(self) -> Surroundings:
+        """What the task shares with others of its run; not for tasks, which would be seen to use none of it."""
+        return self._surroundings
 
     @property
     def run_id(self) -> str:
@@ -99,7 +110,7 @@ class TaskContext:
     @property
     def cancelled(self) -> bool:
         """Whether the run, or this task, was cancelled; a long loop looks here and ends early."""
-        return self.is_stopped or self._surroundings.cancelled.is_set()
+        return self.is_stopped or self._surroundings.is_cancelled
 
     @property
     def rng(self) -> Generator:
@@ -141,10 +152,8 @@ class TaskContext:
         text : str
             A few words, such as ``"epoch 4"``.
         """
-        record = self._surroundings.records.get(self.task_name)
-        if record is not None:
-            known = None if fraction is None else min(max(float(fraction), 0.0), 1.0)
-            record.progress = known, str(text)
+        known = None if fraction is None else min(max(float(fraction), 0.0), 1.0)
+        self._surroundings.progress(self.task_name, known, str(text))
 
     @property
     def is_captured(self) -> bool:
@@ -153,14 +162,15 @@ class TaskContext:
 
     def runs_on(self, worker: str) -> None:
         """Say which worker the task runs on; whoever watches the run sees it."""
-        record = self._surroundings.records.get(self.task_name)
-        if record is not None:
-            record.worker = worker
+        self._surroundings.runs_on(self.task_name, worker)
 
     def is_beside(self, task: Task) -> bool:
         """Whether a task takes part in the same run as this one."""
-        record = self._surroundings.records.get(task.name)
-        return record is not None and record.task is task
+        return self._surroundings.has(task, self._prefix)
+
+    def _named(self, name: str) -> str:
+        """Return the name that a task has in this run; of two, that of this task's own workflow."""
+        return self._surroundings.named(name, self._prefix)
 
     def get_channel(self) -> TaskChannel:
         """Return the run's channel: values that its tasks share, by key.
@@ -209,20 +219,20 @@ class TaskContext:
 
         Only the result of a task that comes before this one is sure to be there: better, take it as a parameter.
         """
-        name = str(getattr(task, "name", task))
-        there = self._surroundings.made.get(name)
-        self.noted.setdefault(("result", name), ABSENT if there is None else there.prints.get(None, ABSENT))
-        return default if there is None else there.value
+        name = self._named(str(getattr(task, "name", task)))
+        seen, value = self._surroundings.fetch(name)
+        self.noted.setdefault(("result", name), seen)
+        return default if value is ABSENT else value
 
     def set_local_data(self, key: str, value: Any) -> None:
         """Keep something for the next calls of this task in this run (`next_iteration`, or a retry)."""
         self.volatile["set_local_data"] = None
-        self._surroundings.local.setdefault(self.task_name, {})[key] = value
+        self._surroundings.keep(self.task_name, key, value)
 
     def get_local_data(self, key: str, default: Any = None) -> Any:
         """Return what an earlier call of this task in this run has kept."""
         self.volatile["get_local_data"] = None
-        return self._surroundings.local.get(self.task_name, {}).get(key, default)
+        return self._surroundings.kept(self.task_name, key, default)
 
     def next_task(self, task: Operand | str, *, goto: bool = False) -> None:
         """Let a task run after this one, in this run only: the workflow's own graph does not change.
@@ -246,7 +256,7 @@ class TaskContext:
         if isinstance(task, Task) and self.is_beside(task):
             task = task.name
         if isinstance(task, str):
-            self.commands.append(Next(task, is_jump=True))
+            self.commands.append(Next(self._named(task), is_jump=True))
             return
         try:
             tasks = as_composable(task, "next_task()")
@@ -264,6 +274,8 @@ class TaskContext:
 
     def next_iteration(self, data: Any = None) -> None:
         """Let this task run once more, before anything that is wired after it.
+
+        What it asked for by `next_task` comes after the last call, and gets what that returned.
 
         Parameters
         ----------

@@ -21,9 +21,9 @@ from graflow_nb.core.errors import TaskCancelled
 from graflow_nb.core.inherit import close_inheritance, open_inheritance
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
-    from graflow_nb.core.backend import Backend
+    from graflow_nb.core.backend import Backends
     from graflow_nb.core.runner import Runner
 
 ASK: Final = 0.15
@@ -44,6 +44,7 @@ class _Cancel(NamedTuple):
 
 
 _CANCEL = _Cancel()
+_POSTING = ("loop", "here")  # backends whose threads have something else to do than to handle outcomes
 _Message = Outcome | _Cancel | Ask
 
 
@@ -227,23 +228,22 @@ class _Driver:
             self._error = error
 
 
-def drive(runner: Runner, places: Mapping[str, Backend]) -> None:
+def drive(runner: Runner, backends: Backends) -> None:
     """Do a whole run, and return when it is over.
 
     An interrupt (Ctrl-C, a kernel's stop button) cancels the run; `Run.was_cancelled` tells.
     """
     driver = _Driver(runner)
     _connect(runner, driver.post)
-    with _interrupts(driver.interrupted), _opened(runner, places):
-        for word, backend in places.items():
-            backend.open(driver.bring if word == "workers" else driver.post)
+    with _interrupts(driver.interrupted), _opened(runner, backends):
+        backends.open(lambda name: driver.post if name in _POSTING else driver.bring)
         try:
             driver.drive()
         finally:
             driver.close()
 
 
-async def adrive(runner: Runner, places: Mapping[str, Backend]) -> None:
+async def adrive(runner: Runner, backends: Backends) -> None:
     """Do a whole run on the running event loop; cancelling the awaiting task cancels the run."""
     loop = asyncio.get_running_loop()
     inbox: asyncio.Queue[_Message | Call] = asyncio.Queue()
@@ -255,9 +255,8 @@ async def adrive(runner: Runner, places: Mapping[str, Backend]) -> None:
             loop.call_soon_threadsafe(inbox.put_nowait, message)
 
     _connect(runner, deliver)
-    with _opened(runner, places):
-        for backend in places.values():
-            backend.open(deliver)
+    with _opened(runner, backends):
+        backends.open(lambda _: deliver)
         runner.start()
         while runner.is_active:
             try:
@@ -283,14 +282,13 @@ def _connect(runner: Runner, post: Callable[[Any], None]) -> None:
 
 
 @contextmanager
-def _opened(runner: Runner, places: Mapping[str, Backend]) -> Iterator[None]:
+def _opened(runner: Runner, backends: Backends) -> Iterator[None]:
     open_inheritance()
     try:
         yield
     finally:
         close_inheritance()
-        for backend in places.values():
-            backend.close()
+        backends.close()
         runner.finish()
 
 

@@ -21,6 +21,9 @@
     ├── TaskDefinitionError
     ├── TaskError
     ├── TaskTimeout (a TimeoutError too)
+    ├── UnknownBackendError
+    ├── UnsendableError
+    ├── WorkerLostError
     └── WorkflowCancelled
     TaskCancelled (a BaseException: code that catches Exception must not swallow it)
 """
@@ -118,6 +121,18 @@ class TaskError(GraflowError):
 
 class TaskTimeout(GraflowError, TimeoutError):  # noqa: N818 - like Python's own TimeoutError in all but name
     """A call of a task took longer than its `timeout`."""
+
+
+class UnknownBackendError(GraflowError):
+    """There is no backend of this name, or what it needs is not installed."""
+
+
+class UnsendableError(GraflowError):
+    """Something cannot be sent to another process, or back from there. The message names the way to it."""
+
+
+class WorkerLostError(GraflowError):
+    """The process in which a task ran has ended before the task did."""
 
 
 class ConditionError(GraflowError):

@@ -9,7 +9,7 @@ import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
-from graflow_nb.core.backend import Here
+from graflow_nb.core.backend import Backends, Here
 from graflow_nb.core.drive import adrive, drive
 from graflow_nb.core.events import RunFinished
 from graflow_nb.core.execution_context import ExecutionContext
@@ -18,6 +18,7 @@ from graflow_nb.core.limits import EVERY, check_needs
 from graflow_nb.core.run import Run
 from graflow_nb.core.runner import Runner
 from graflow_nb.core.selection import from_start, needed_for
+from graflow_nb.core.services import THREADS, backend_named
 from graflow_nb.core.settings import Settings
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 class Executing(Inquiry):
     """The part of `graflow_nb.core.workflow.WorkflowContext` that runs it."""
 
+    backend: str | None
+
     def execute(
         self,
         start_task: str | Task | None = None,
@@ -42,6 +45,7 @@ class Executing(Inquiry):
         *,
         channel: Mapping[str, Any] | None = None,
         return_context: bool = False,
+        backend: str | None = None,
     ) -> Any:
         """Run everything, reusing nothing; return the result of the last task that succeeded, in stable order.
 
@@ -56,6 +60,8 @@ class Executing(Inquiry):
             What the channel holds at first, beside what the workflow was given.
         return_context : bool
             Return an `ExecutionContext` beside the result: what is left of the run.
+        backend : str, optional
+            Where tasks run that say nothing: ``"threads"``, ``"processes"``; by default where the workflow says.
 
         Raises
         ------
@@ -69,15 +75,12 @@ class Executing(Inquiry):
         >>> from graflow_nb import task, workflow
         >>> with workflow("sum") as flow:
         ...     @task
-        ...     def numbers():
-        ...         return [1, 2, 3]
-        ...     @task
-        ...     def total(numbers):
-        ...         return sum(numbers)
+        ...     def total():
+        ...         return sum([1, 2, 3])
         >>> flow.execute()
         6
         """
-        plan, run = self._execute(start_task, max_steps, channel or {})
+        plan, run = self._execute(start_task, max_steps, channel or {}, backend)
         if run.stopped:
             warnings.warn(f"workflow {self.name!r}: {run.stopped}", stacklevel=2)
         result = _last_result(plan, run.raise_first_error())
@@ -87,7 +90,7 @@ class Executing(Inquiry):
         return result, ExecutionContext(run.id, run.elapsed(), run.surroundings)
 
     def _execute(
-        self, start: str | Task | None, max_steps: int | None, channel: Mapping[str, Any]
+        self, start: str | Task | None, max_steps: int | None, channel: Mapping[str, Any], backend: str | None
     ) -> tuple[Plan, Run]:
         plan = self.plan(channel={**self.channel, **channel})
         given: dict[str, Produced] = {}
@@ -103,6 +106,7 @@ class Executing(Inquiry):
             resources=self._limits(plan, names),
             fail_fast=True,
             max_steps=max_steps,
+            backend=backend or self.backend or THREADS,
         )
         return plan, self._run(plan, names, settings, given, None)
 
@@ -118,6 +122,7 @@ class Executing(Inquiry):
         fail_fast: bool = False,
         raise_errors: bool = False,
         background: bool = False,
+        backend: str | None = None,
     ) -> Run:
         """Make the targets up to date: run what is out of date, reuse the rest. Failures are in `Run.errors`.
 
@@ -134,24 +139,23 @@ class Executing(Inquiry):
         channel : mapping of str, optional
             What the channel holds at first, beside what the workflow was given.
         workers : int, optional
-            How many threads call tasks; by default ``min(32, cores + 4)``.
+            How many workers call tasks; by default ``min(32, cores + 4)`` threads, or a process a core.
         max_parallel : int, optional
             How many tasks run at once, wherever: coroutines are not bound by `workers`.
-        fail_fast : bool
-            After a failure start nothing new; by default only what is after the failed task is skipped.
-        raise_errors : bool
-            Raise the first failed task's error at the end.
+        fail_fast, raise_errors : bool
+            After a failure start nothing new (else only what is after it is skipped); raise the first at the end.
         background : bool
             Return at once; the run goes on in a thread (`Run.wait`, `Run.cancel`).
+        backend : str, optional
+            As in `execute`.
 
         Raises
         ------
         EmptyWorkflowError, UnknownTaskError, MissingArgumentError
             Before anything runs.
         """
-        plan, names, settings = self._prepare(
-            targets, from_, force, set, channel=channel, max_parallel=max_parallel, fail_fast=fail_fast
-        )
+        how: dict[str, Any] = {"max_parallel": max_parallel, "fail_fast": fail_fast, "backend": backend}
+        plan, names, settings = self._prepare(targets, from_, force, set, channel=channel, **how)
         if background:
             return self._run_in_background(plan, names, settings, workers)
         run = self._run(plan, names, settings, {}, workers)
@@ -171,11 +175,12 @@ class Executing(Inquiry):
             seed=self.seed,
             channel=self._with_inner("channel"),
             resources=self._limits(plan, names),
+            backend=self.backend or THREADS,
         )
+        backends = self._backends(plan, names, settings, None)
         run = self._new_run(plan, names)
         run.is_trial = True
-        places = self._places(None, None)
-        drive(Runner(run, plan, {}, places, settings), places)
+        drive(Runner(run, plan, {}, backends, settings), backends)
         return run
 
     async def arun(self, *targets: str | Task, workers: int | None = None, **options: Any) -> Run:
@@ -186,7 +191,8 @@ class Executing(Inquiry):
         *targets, workers
             As in `run`.
         **options
-            `from_`, `force`, `set`, `channel`, `max_parallel`, `fail_fast`, `raise_errors`, as in `run`.
+            `from_`, `force`, `set`, `channel`, `max_parallel`, `fail_fast`, `raise_errors`, `backend`, as in
+            `run`.
         """
         raise_errors = options.pop("raise_errors", False)
         plan, names, settings = self._prepare(targets, **options)
@@ -237,6 +243,7 @@ class Executing(Inquiry):
         channel: Mapping[str, Any] | None = None,
         max_parallel: int | None = None,
         fail_fast: bool = False,
+        backend: str | None = None,
     ) -> tuple[Plan, list[str], Settings]:
         channel = channel or {}
         plan = self.plan(set, channel={**self.channel, **channel})
@@ -260,6 +267,7 @@ class Executing(Inquiry):
             seed=self.seed,
             channel=self._with_inner("channel", channel),
             resources=self._limits(plan, names, max_parallel),
+            backend=backend or self.backend or THREADS,
         )
         return plan, names, settings
 
@@ -278,9 +286,29 @@ class Executing(Inquiry):
             raise ValueError(f"a run needs at least one task at once, not max_parallel={max_parallel!r}")
         return {**amounts, EVERY: max_parallel}
 
-    def _places(self, workers: int | None, loop: asyncio.AbstractEventLoop | None) -> dict[str, Backend]:
-        services = self.services
-        return {"workers": services.workers(workers), "loop": services.loop(loop), "here": Here()}
+    def _backends(
+        self,
+        plan: Plan,
+        names: Iterable[str],
+        settings: Settings,
+        workers: int | None,
+        loop: asyncio.AbstractEventLoop | None = None,
+    ) -> Backends:
+        """Return a run's backends; those that are named are there, so that a wrong name is said at once."""
+
+        def make(name: str) -> Backend:
+            if name == "here":
+                return Here()
+            if name == "loop":
+                return self.services.loop(loop)
+            number = workers if name == settings.backend else None
+            return self.services.workers(number) if name == THREADS else backend_named(name)(number)
+
+        backends = Backends(make)
+        options = (plan.tasks[name].options for name in names)
+        for name in dict.fromkeys((settings.backend, *(o.backend for o in options if o.backend))):
+            _ = backends[name]
+        return backends
 
     def _run(
         self,
@@ -290,27 +318,28 @@ class Executing(Inquiry):
         given: dict[str, Produced],
         workers: int | None,
     ) -> Run:
+        backends = self._backends(plan, names, settings, workers)
         run = self._new_run(plan, names)
-        places = self._places(workers, None)
-        drive(Runner(run, plan, given, places, settings), places)
+        drive(Runner(run, plan, given, backends, settings), backends)
         if run.was_cancelled and not run.cancelled and threading.current_thread() is threading.main_thread():
             raise KeyboardInterrupt
         return run
 
     async def _arun(self, plan: Plan, names: Iterable[str], settings: Settings, workers: int | None) -> Run:
+        backends = self._backends(plan, names, settings, workers, asyncio.get_running_loop())
         run = self._new_run(plan, names)
-        places = self._places(workers, asyncio.get_running_loop())
-        await adrive(Runner(run, plan, {}, places, settings), places)
+        await adrive(Runner(run, plan, {}, backends, settings), backends)
         return run
 
     def _run_in_background(self, plan: Plan, names: Iterable[str], settings: Settings, workers: int | None) -> Run:
+        backends = self._backends(plan, names, settings, workers)
         run = self._new_run(plan, names)
-        variables, places = contextvars.copy_context(), self._places(workers, None)
-        runner = variables.run(Runner, run, plan, {}, places, settings)
+        variables = contextvars.copy_context()
+        runner = variables.run(Runner, run, plan, {}, backends, settings)
 
         def drive_it() -> None:
             try:
-                variables.run(drive, runner, places)
+                variables.run(drive, runner, backends)
             finally:
                 run.begun.set()
 

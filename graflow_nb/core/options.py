@@ -40,17 +40,22 @@ class Options:
         something does.
     main_thread : bool
         It must run on the thread that runs the workflow (GUI toolkits, sqlite connections).
+    backend : str or None
+        Where its calls happen: ``"threads"``, ``"processes"``, …; None: where the run's do.
     retry : RetryPolicy or None
         How often it is tried again when it fails. Written as ``retries=3``, ``retry_delay=`` (seconds),
         ``backoff=`` (a factor), ``retry_on=`` (types of exceptions), or ``retry=RetryPolicy(…)``.
     timeout : float or None
-        Seconds after which a call of it is broken off, with `TaskTimeout`.
+        Seconds after which a call of it is broken off, with `TaskTimeout`. One that cannot be broken off (a long
+        call in C) is given up: what it does later is done to nothing, and what it took is free for others.
+        With `main_thread` it is noticed only, and the run waits for the call to end.
     resources : mapping of str to int
         What it takes while it runs, of what the workflow has: ``{"db": 1}``.
     priority : int
         Of two tasks that could start, the one of higher priority does.
     when : callable or None
-        Decides whether it runs: a function of results, whose parameters are filled as a task's are.
+        Decides whether it runs: a function of results, whose parameters are filled as a task's are. For a map
+        one that takes what the items fill is asked for each of them, any other for the whole.
     max_cycles : int
         How many calls it gets in one run, the first and those of `TaskContext.next_iteration`.
     bound : mapping
@@ -65,6 +70,7 @@ class Options:
     inputs: tuple[str, ...] = ()
     keep: bool = True
     main_thread: bool = False
+    backend: str | None = None
     retry: RetryPolicy | None = None
     timeout: float | None = None
     resources: Mapping[str, int] = field(default_factory=dict)
@@ -101,6 +107,8 @@ def read_options(name: str, given: Mapping[str, Any]) -> Options:
     for option, check in _CHECKS.items():
         if option in options:
             options[option] = check(name, option, options[option])
+    if options.get("main_thread") and options.get("backend"):
+        raise TaskDefinitionError(f"task {name!r} has both main_thread=True and backend=: say one of the two")
     return Options(**options)
 
 
@@ -135,6 +143,14 @@ def _seconds(name: str, option: str, given: Any) -> float | None:
         return given  # type: ignore[no-any-return]
     least = "more than 0" if option == "timeout" else "0 or more"
     raise TaskDefinitionError(f"task {name!r}: {option} is a number of seconds, {least}, not {given!r}")
+
+
+def _backend(name: str, option: str, given: Any) -> str | None:
+    if given is None or (isinstance(given, str) and given):
+        return given
+    raise TaskDefinitionError(
+        f'task {name!r}: {option} is the name of a backend, such as "processes", not {given!r}'
+    )
 
 
 def _callable(name: str, option: str, given: Any) -> Any:
@@ -185,6 +201,7 @@ _CHECKS: Mapping[str, Callable[[str, str, Any], Any]] = {
     "inputs": _texts,
     "max_age": _seconds,
     "timeout": _seconds,
+    "backend": _backend,
     "when": _callable,
     "priority": _whole,
     "max_cycles": _whole,

@@ -8,6 +8,7 @@ from graflow_nb.core.arguments import Binding, Constant
 from graflow_nb.core.call import Produced
 from graflow_nb.core.errors import TaskCancelled, describe
 from graflow_nb.core.run import TaskRecord
+from graflow_nb.core.services import THREADS
 from graflow_nb.core.state import RunState
 from graflow_nb.core.status import Status
 from graflow_nb.core.task import Task
@@ -55,7 +56,7 @@ class Rescuing(RunState):
         self._rescuers[asked] = error
         self._earlier_outputs[name] = [*record.outputs]
         record.status = Status.RETRYING
-        self._places["loop" if rescue.is_coroutine else "workers"].put(asked, task.options.priority)
+        self._place("loop" if rescue.is_coroutine else THREADS).put(asked, task.options.priority)
         return True
 
     def _rescued(self, outcome: Outcome) -> None:

@@ -130,7 +130,12 @@ class Runner(Stopping, Timing, Growing, Composing, Conditions, Asking, Rescuing)
                 self._settle(record, decision.produced, _CACHED)
                 return True
         record.status, record.ready = _READY, self.run.elapsed()
-        self._places[_place(record.task)].put(name, record.task.options.priority)
+        try:
+            place = self._place(self._place_of(record.task))
+        except Exception as error:  # only for a task that was born in the run
+            self._fail(record, error)
+        else:
+            place.put(name, record.task.options.priority)
         return False
 
     def _decide_special(self, record: TaskRecord) -> bool | None:
@@ -368,10 +373,11 @@ class Runner(Stopping, Timing, Growing, Composing, Conditions, Asking, Rescuing)
         """Let those who waited for a resource, of which there may be enough now, wait for a slot again."""
         for name in reversed(limits.woken()):
             task = self._record(name).task
-            self._places[_place(task)].put_first(name, task.options.priority)
+            self._place(self._place_of(task)).put_first(name, task.options.priority)
 
-
-def _place(task: Task) -> str:
-    if task.is_coroutine:
-        return "loop"
-    return "here" if task.options.main_thread else "workers"
+    def _place_of(self, task: Task) -> str:
+        if task.options.backend:
+            return task.options.backend
+        if task.is_coroutine:
+            return "loop"
+        return "here" if task.options.main_thread else self._settings.backend

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from graflow_nb.core.errors import UnknownBackendError, did_you_mean
 
 if TYPE_CHECKING:
     import asyncio
@@ -17,6 +19,43 @@ if TYPE_CHECKING:
     from graflow_nb.core.workflow import WorkflowContext
 
 
+THREADS: Final = "threads"
+"""The backend of which nothing need be said."""
+
+Make: TypeAlias = "Callable[[int | None], Backend]"
+"""Makes a backend for a run, from the number of workers (None: its default)."""
+
+_makers: dict[str, Make] = {}
+
+
+def register_backend(name: str, make: Make) -> None:
+    """Let ``backend=name`` mean a backend of one's own; see `graflow_nb.core.backend.Backend`.
+
+    Parameters
+    ----------
+    name : str
+    make : callable
+        Called once a run, if a task needs it, with the number of workers that the run was given, or None. It
+        should be quick, and start nothing: a run may turn out to have nothing to do.
+    """
+    _makers[name] = make
+
+
+def backend_named(name: str) -> Make:
+    """Return what makes the backend of this name.
+
+    Raises
+    ------
+    UnknownBackendError
+        If there is none.
+    """
+    make = _makers.get(name) if isinstance(name, str) else None
+    if make is None:
+        hint = did_you_mean(str(name), (THREADS, *_makers))
+        raise UnknownBackendError(f"there is no backend {name!r}. {hint} register_backend() adds one")
+    return make
+
+
 @dataclass
 class Services:
     """What a workflow is handed from above; the core has none of it itself.
@@ -24,7 +63,7 @@ class Services:
     Attributes
     ----------
     workers : callable
-        Makes the backend of a run, from the number of workers (None: its default).
+        Makes the backend of threads of a run, from the number of workers (None: its default).
     loop : callable
         Makes the backend for coroutine tasks, from a running event loop (None: one of its own).
     cache : Cache or None
@@ -36,7 +75,7 @@ class Services:
         Shows a workflow in a form ("svg", "png", "plot", "mermaid", "dot", "text", "tree"), with its options.
     """
 
-    workers: Callable[[int | None], Backend]
+    workers: Make
     loop: Callable[[asyncio.AbstractEventLoop | None], Backend]
     cache: Cache | None = None
     around: Sequence[Around] = ()

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from graflow_nb.core.arguments import Binding, Missing
     from graflow_nb.core.asking import Ask
-    from graflow_nb.core.backend import Backend
+    from graflow_nb.core.backend import Backends
     from graflow_nb.core.call import Call, Produced
     from graflow_nb.core.commands import Next
     from graflow_nb.core.composites import Expansion
@@ -51,8 +51,8 @@ class RunState:
     plan : Plan
     given : mapping of str to Produced
         Results of tasks that do not take part.
-    places : mapping of str to Backend
-        By the words that say where a task's calls happen: "workers", "loop", "here".
+    backends : Backends
+        By the words that say where a task's calls happen: "threads", "loop", "here", "processes", ….
     settings : Settings
     """
 
@@ -61,7 +61,7 @@ class RunState:
         run: Run,
         plan: Plan,
         given: Mapping[str, Produced],
-        places: Mapping[str, Backend],
+        backends: Backends,
         settings: Settings,
     ) -> None:
         self.run = run
@@ -79,7 +79,8 @@ class RunState:
         run.conditional = set(plan.conditions)
         run.is_captured = bool(settings.around)
         self._scheduler = Scheduler(parents, [name for name in names if plan.tasks[name].members])
-        self._places = {word: Place(backend) for word, backend in places.items()}
+        self._backends = backends
+        self._places: dict[str, Place] = {}
         channel = {key: copy_of(value) for key, value in settings.channel.items()}
         run.surroundings = self._around_it = Surroundings(
             run.id, seed=settings.seed, channel=channel, made=self._made, records=run.records
@@ -176,6 +177,17 @@ class RunState:
         """Return the record of a task, or of a condition."""
         record = self.run.records.get(name)
         return record if record is not None else self._asking[name][1]
+
+    def _place(self, word: str) -> Place:
+        """Return where calls of a kind wait and happen; the first time its backend is made."""
+        place = self._places.get(word)
+        if place is None:
+            self._places = {
+                **self._places,
+                word: Place(self._backends[word]),
+            }  # somebody may be going through them
+            place = self._places[word]
+        return place
 
     def _tell(self, event: Event) -> None:
         for listener in self._settings.listeners:

@@ -14,11 +14,15 @@ if TYPE_CHECKING:
 
     from graflow_nb.core.call import Produced
     from graflow_nb.core.run import TaskRecord
+    from graflow_nb.core.task import Task
 
 
 class _Absent:
     def __repr__(self) -> str:
         return "absent"
+
+    def __reduce__(self) -> str:
+        return "ABSENT"  # the same one in every process
 
 
 ABSENT: Final[Any] = _Absent()
@@ -93,6 +97,46 @@ class Surroundings:
         """Let go of who drives the run: it is over."""
         self.post: Callable[[Any], None] = _over
         self.cancel: Callable[[str | None], None] = _over
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the run was cancelled."""
+        return self.cancelled.is_set()
+
+    def progress(self, name: str, fraction: float | None, text: str) -> None:
+        """Take how far a task is."""
+        record = self.records.get(name)
+        if record is not None:
+            record.progress = fraction, text
+
+    def runs_on(self, name: str, worker: str) -> None:
+        """Take which worker a task runs on."""
+        record = self.records.get(name)
+        if record is not None:
+            record.worker = worker
+
+    def named(self, name: str, prefix: str) -> str:
+        """Return the name that a task has in this run; of two, the one with the prefix."""
+        inside = f"{prefix}{name}"
+        return inside if prefix and inside in self.records else name
+
+    def has(self, task: Task, prefix: str) -> bool:
+        """Whether a task takes part; `prefix` is that of who asks."""
+        record = self.records.get(self.named(task.name, prefix))
+        return record is not None and (record.task is task or record.task.origin is task)
+
+    def fetch(self, name: str) -> tuple[Any, Any]:
+        """Return what tells a result's content, and the result; `ABSENT` if the task made nothing so far."""
+        there = self.made.get(name)
+        return (ABSENT, ABSENT) if there is None else (there.prints.get(None, ABSENT), there.value)
+
+    def keep(self, name: str, key: str, value: Any) -> None:
+        """Keep something for the next calls of a task."""
+        self.local.setdefault(name, {})[key] = value
+
+    def kept(self, name: str, key: str, default: Any) -> Any:
+        """Return what an earlier call of a task has kept."""
+        return self.local.get(name, {}).get(key, default)
 
     def look(self, kind: str, name: str) -> Any:
         """Return something that a task used of this, as it is now; `ABSENT` if it is not there.

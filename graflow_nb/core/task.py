@@ -77,6 +77,8 @@ class Task(Composable):
 
     is_composite = False
     """Whether it stands for several tasks, and is not called itself."""
+    prefix = ""
+    """What stands before the names of the tasks of its workflow, where that is nested in another one's run."""
     binds_itself = False
     """Whether it takes what is wired before it in a way of its own, and has no parameters."""
     members: tuple[str, ...] = ()

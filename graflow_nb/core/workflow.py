@@ -44,6 +44,8 @@ class WorkflowContext(Composable, Executing, Pictures):
         What the channel of each run holds at first.
     resources : mapping of str to int
         How much there is of what tasks take while they run.
+    backend : str or None
+        Where tasks run of which nothing else is said.
     graph : TaskGraph
     last_run : Run or None
         The run that finished last.
@@ -58,8 +60,10 @@ class WorkflowContext(Composable, Executing, Pictures):
         seed: int | None = None,
         channel: Mapping[str, Any] | None = None,
         resources: Mapping[str, int] | None = None,
+        backend: str | None = None,
     ) -> None:
         self.name = name
+        self.backend = backend
         self.cache = cache
         self.seed = seed
         self.channel = dict(channel or {})
@@ -97,7 +101,8 @@ class WorkflowContext(Composable, Executing, Pictures):
         """Return a task that runs this whole workflow, in the workflow that is open.
 
         In an expression the workflow itself stands for it: ``prepare >> train_flow >> report``. What its own tasks
-        lack are the task's parameters, and so are its parameters; its result is that of its last task.
+        lack are the task's parameters, and so are its parameters; its result is that of its last task. It shares
+        the run's channel and resources, to which its own are added, and the outer workflow's seed and cache.
 
         Parameters
         ----------
@@ -126,7 +131,12 @@ class WorkflowContext(Composable, Executing, Pictures):
     def copy(self, name: str) -> WorkflowContext:
         """Return a new workflow with the same tasks and edges; changing one does not change the other."""
         new = WorkflowContext(
-            name, cache=self.cache, seed=self.seed, channel=self.channel, resources=self.resources
+            name,
+            cache=self.cache,
+            seed=self.seed,
+            channel=self.channel,
+            resources=self.resources,
+            backend=self.backend,
         )
         new.graph.copy_from(self.graph)
         return new
@@ -168,6 +178,7 @@ def workflow(
     seed: int | None = None,
     channel: Mapping[str, Any] | None = None,
     resources: Mapping[str, int] | None = None,
+    backend: str | None = None,
 ) -> WorkflowContext:
     """Make a new workflow.
 
@@ -186,6 +197,9 @@ def workflow(
     resources : mapping of str to int, optional
         How much there is of what tasks take while they run: with ``resources={"db": 2}``, at most two tasks with
         ``@task(resources={"db": 1})`` run at once.
+    backend : str, optional
+        Where tasks run of which nothing else is said: ``"threads"`` (the default), ``"processes"``, or one that
+        was registered (`register_backend`).
 
     Examples
     --------
@@ -201,4 +215,4 @@ def workflow(
     ...     flow.execute()
     'DATA'
     """
-    return WorkflowContext(name, cache=cache, seed=seed, channel=channel, resources=resources)
+    return WorkflowContext(name, cache=cache, seed=seed, channel=channel, resources=resources, backend=backend)

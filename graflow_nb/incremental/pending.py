@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from graflow_nb.incremental.entry import Used
     from graflow_nb.incremental.key import Key
-    from graflow_nb.incremental.trace.recorder import Recorder
+    from graflow_nb.incremental.look import Look
 
 
 class Pending:
@@ -29,11 +29,11 @@ class Pending:
         False: its values are let go of when the run ends.
     held : sequence of Held
         What the call was handed.
-    recorder : Recorder or None
-        Looks at the call, while it is made.
+    look : Look or None
+        Looks at the call, while it is made here.
     """
 
-    __slots__ = ("digest", "held", "is_lasting", "key", "recorder", "stored_as", "trace")
+    __slots__ = ("digest", "held", "is_lasting", "key", "look", "stored_as", "trace")
 
     def __init__(
         self, key: Key, digest: bytes | None, trace: tuple[Used, ...], stored_as: str, *, is_lasting: bool = True
@@ -44,7 +44,7 @@ class Pending:
         self.trace = trace
         self.is_lasting = is_lasting
         self.held: Sequence[Held] = ()
-        self.recorder: Recorder | None = None
+        self.look: Look | None = None
 
 
 class Held(NamedTuple):
@@ -79,8 +79,8 @@ class Seen:
         The fingerprints of what it made.
     size : int
         How many bytes were hashed for them.
-    changed : list of Held
-        Its inputs that are no longer as they were.
+    changed : list of int
+        Which of its inputs are no longer as they were.
     against : list of str
         Why its result must not be reused.
     observed : Observed
@@ -93,7 +93,7 @@ class Seen:
     def __init__(self) -> None:
         self.prints: dict[str | None, bytes] = {}
         self.size = 0
-        self.changed: list[Held] = []
+        self.changed: list[int] = []
         self.against: list[str] = []
         self.observed = NOTHING
         self.noted: list[Used] = []

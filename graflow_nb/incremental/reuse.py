@@ -9,21 +9,20 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from graflow_nb.core.arguments import upstreams
-from graflow_nb.core.commands import COMMANDS
 from graflow_nb.core.errors import LostError, NoResultError, TaskCancelled, describe
 from graflow_nb.core.settings import Decision, Recorded, Withdrawn
 from graflow_nb.incremental.code.modules import Looks
 from graflow_nb.incremental.code.paths import NO_PATHS, paths_in
 from graflow_nb.incremental.code.reads import last_walk
 from graflow_nb.incremental.code.source import Sources
-from graflow_nb.incremental.entry import Entry, Used
+from graflow_nb.incremental.code.state import module_states
+from graflow_nb.incremental.entry import Entry
 from graflow_nb.incremental.explain import Reason, grouped
 from graflow_nb.incremental.key import reads_of_task
+from graflow_nb.incremental.look import Look
 from graflow_nb.incremental.pending import Held, Pending, Seen
 from graflow_nb.incremental.prints import content_of, is_as_it_was, is_identity, is_intact, joined, print_of
 from graflow_nb.incremental.store.store import Kept
-from graflow_nb.incremental.trace.noted import noted
-from graflow_nb.incremental.trace.recorder import Recorder
 from graflow_nb.incremental.trace.watch import close_watch, open_watch
 
 if TYPE_CHECKING:
@@ -128,6 +127,28 @@ class Reuse:
             If what it was handed while it waited for a worker has been changed since.
         """
         pending: Pending = call.key
+        pending.look = self._begin(call)
+        pending.look.before(call)
+
+    def after(self, call: Call, outcome: Outcome) -> None:
+        """Hash what a call made, and look whether it left everything else as it was."""
+        look = call.key.look
+        if look is not None:
+            if asked := [*self._asked_for(call)]:
+                call.key.held = (*call.key.held, *asked)
+                look.hold((one.value, one.print) for one in asked)
+            look.after(call, outcome)
+            call.key.look = None
+        self.take(call, outcome)
+
+    def remote(self, call: Call) -> Look:
+        """Take note that a call begins elsewhere; return what looks at it there. It raises as `before` does."""
+        look = self._begin(call)
+        look.modules = module_states(call.key.key.modules)
+        return look
+
+    def _begin(self, call: Call) -> Look:
+        pending: Pending = call.key
         if self._is_any_changed and not all(is_as_it_was(held.value, held.print) for held in pending.held):
             self._cache.moment = object()
             raise Withdrawn
@@ -142,39 +163,23 @@ class Reuse:
         given = [path for value in values if type(value) not in NO_PATHS for path in paths_in(value)]
         paths = pending.key.paths
         named = list(dict.fromkeys((*paths, *given))) if paths or given else ()
-        pending.recorder = Recorder(literals=named, inputs=call.task.options.inputs, before=pending.trace)
-        pending.recorder.begin()
+        handed = [(one.value, one.print) for one in pending.held]
+        return Look(handed, named, call.task.options.inputs, pending.trace)
 
-    def after(self, call: Call, outcome: Outcome) -> None:
-        """Hash what a call made, and look whether it left everything else as it was."""
+    def take(self, call: Call, outcome: Outcome) -> None:
+        """Add to what was seen of a call what can only be seen here."""
         pending: Pending = call.key
-        seen = outcome.kept = Seen()
-        if pending.recorder is not None:
-            seen.observed = pending.recorder.end()
-            pending.recorder = None
-        pending.held = (*pending.held, *self._asked_for(call))
-        seen.changed = [held for held in pending.held if not is_as_it_was(held.value, held.print)]
+        seen: Seen = outcome.kept or Seen()
+        outcome.kept = seen
         self._is_any_changed |= bool(seen.changed)
         self._inside.discard(call.task.name)
         if outcome.error is not None:
             return
-        unchanged = _prints_of_unchanged(pending.held, seen.changed)
-        for name, value in ((None, outcome.value), *outcome.variables.items()):
-            # What was handed in and is as it was has been hashed just now; it takes its room where it was made.
-            known = unchanged.get(id(value)) if unchanged else None
-            seen.prints[name], size = (known, 0) if known else print_of(value)
-            seen.size += size
         outcome.prints = seen.prints
-        seen.against = [*seen.observed.against]
         if not _reads_the_same(call, pending):
             seen.against += _changed_reads(call, pending)
         if pending.key.given:
             seen.against += _changed_arguments(call, pending)
-        if call.context.noted or call.context.volatile:
-            for what in noted(call.context):
-                (seen.noted if isinstance(what, Used) else seen.against).append(what)  # type: ignore[arg-type]
-        if outcome.commands:
-            seen.prints[COMMANDS] = print_of(outcome.commands)[0]
 
     def record(self, outcome: Outcome, key: Any, made: Mapping[str, Produced]) -> Recorded:
         """Keep what a task made, unless something speaks against it."""
@@ -208,7 +213,7 @@ class Reuse:
         """Take note that a call is over; return what it changed, in words, and which tasks have to run again."""
         self._cache.moment = object()
         seen = outcome.kept or Seen()
-        changes = list(self._changes(outcome.name, seen))
+        changes = list(self._changes(outcome.name, [pending.held[place] for place in seen.changed]))
         if changes:
             self._changed.append(outcome.name)
         again = self._let_go(made) if seen.changed else {}
@@ -275,9 +280,9 @@ class Reuse:
                 holders.add(call.task.name)
                 yield Held(name, name, value, there.prints[None], holders)
 
-    def _changes(self, name: str, seen: Seen) -> Iterator[str]:
+    def _changes(self, name: str, changed: Sequence[Held]) -> Iterator[str]:
         """Say which inputs a task changed in place; whoever comes after gets them as they were made."""
-        for argument, task, value, _, having in seen.changed:  # several tasks may have returned one object
+        for argument, task, value, _, having in changed:  # several tasks may have returned one object
             _, holders = self._raced.setdefault(id(value), (value, set()))
             holders |= having | {name}
             if others := sorted(holders - {name}):
@@ -307,16 +312,6 @@ class Reuse:
                 produced.spoil(_lost(name))
                 again[name] = Reason("spoiled")
         return again
-
-
-def _prints_of_unchanged(held: Sequence[Held], changed: Sequence[Held]) -> dict[int, bytes]:
-    """Return the fingerprints of inputs that are as they were, by identity; one without content has none."""
-    if not held:
-        return {}
-    others = {id(each.value) for each in changed}
-    return {
-        id(each.value): each.print for each in held if not (id(each.value) in others or is_identity(each.print))
-    }
 
 
 def _lost(name: str) -> Any:

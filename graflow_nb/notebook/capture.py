@@ -22,6 +22,10 @@ from typing import TYPE_CHECKING, Any
 
 from graflow_nb.core.events import RunFinished, RunStarted
 from graflow_nb.core.inherit import close_inheritance, open_inheritance
+from graflow_nb.notebook.elsewhere import Elsewhere
+from graflow_nb.notebook.figures import PYPLOT_TABLE as _PYPLOT_TABLE
+from graflow_nb.notebook.figures import RENDERING as _RENDERING
+from graflow_nb.notebook.figures import show_figures
 from graflow_nb.notebook.sink import SINK, Sink
 from graflow_nb.notebook.traceback import error_dict, error_output
 
@@ -34,10 +38,6 @@ if TYPE_CHECKING:
     from graflow_nb.core.call import Call, Outcome
     from graflow_nb.core.events import Event
     from graflow_nb.core.task import Task
-
-_PYPLOT_TABLE = "matplotlib._pylab_helpers"
-_RENDERING = threading.RLock()
-"""Matplotlib draws one figure at a time: its font and text caches are shared."""
 
 
 class Capture:
@@ -71,6 +71,15 @@ class Capture:
         call.context.runs_on(threading.current_thread().name)
         self.running[call.task] = sink = Sink(call.task.name, call.context.progress)
         SINK.set(sink)
+
+    def remote(self, call: Call) -> Elsewhere:
+        """Give the call a sink here, and return what sends its output there."""
+        self.before(call)
+        return Elsewhere(call.task.name)
+
+    def take(self, call: Call, outcome: Outcome) -> None:
+        """Do as after a call that was made here: all that it showed has come."""
+        self.after(call, outcome)
 
     def after(self, call: Call, outcome: Outcome) -> None:
         """Show the figures that were left open, add the error, and hand over the outputs."""
@@ -349,19 +358,6 @@ class _Figures(MutableMapping[Any, Any]):
 
     def move_to_end(self, number: Any, last: bool = True) -> None:
         self._table.move_to_end(number, last)
-
-
-def show_figures() -> None:
-    """Display the figures that the running task left open, and close them."""
-    helpers = sys.modules.get(_PYPLOT_TABLE)
-    if helpers is None or not len(helpers.Gcf.figs):
-        return
-    from IPython.display import display
-
-    for manager in list(helpers.Gcf.get_all_fig_managers()):
-        with _RENDERING:
-            display(manager.canvas.figure)
-        helpers.Gcf.destroy(manager)
 
 
 def show_value(value: Any) -> None:

@@ -85,6 +85,15 @@ class CellBody:
     def __repr__(self) -> str:
         return f"<cell {self.__name__!r}>"
 
+    def __reduce__(self) -> Any:
+        return self.travelling(())
+
+    def travelling(self, given: Collection[str]) -> Any:
+        """Return what pickle makes it from: of the notebook's names only those that it reads and is not given."""
+        read = [name for name in self.names.reads if name in self.namespace and name not in given]
+        world = {name: _plain(self.namespace[name]) for name in read}
+        return type(self), (self.__name__, self.source, self.names, (self.body, self.last), world, self.show)
+
     def __call__(self, /, **values: Any) -> Any:
         """Run the cell; names that it reads are the notebook's, or as given."""
         world = self.world(values)
@@ -124,6 +133,24 @@ class CellBody:
     @functools.cached_property
     def _info(self) -> CodeInfo:
         return joined([code_info(code) for code in (self.body, self.last) if code is not None])
+
+
+class GivenCell(functools.partial[Any]):
+    """A cell with values for names that it reads."""
+
+    def __reduce__(self) -> Any:
+        body: Any = self.func
+        kind, parts = body.travelling(self.keywords)
+        return _given, (kind, parts, self.keywords)
+
+
+def _given(kind: type[CellBody], parts: Any, values: dict[str, Any]) -> GivenCell:
+    return GivenCell(kind(*parts), **values)
+
+
+def _plain(value: Any) -> Any:
+    """Return what a cell finds under a name: a task's result, if it has one."""
+    return value.result if isinstance(value, Task) and value.record is not None else value
 
 
 class AsyncCellBody(CellBody):

@@ -156,6 +156,7 @@ class FlowMagics(Upkeep, Papers, Magics):
                 workers=options.workers,
                 fail_fast=options.fail_fast,
                 background=options.background,
+                backend=options.backend,
             )
         except KeyboardInterrupt:
             assert flow.last_run is not None

@@ -17,7 +17,7 @@ from graflow_nb.core.errors import TaskDefinitionError
 from graflow_nb.core.task import Task
 from graflow_nb.incremental.code.bytecode import code_info
 from graflow_nb.incremental.staleness import outdated, print_of, stale_input
-from graflow_nb.notebook.cells import CellBody
+from graflow_nb.notebook.cells import CellBody, GivenCell
 from graflow_nb.notebook.helpers import contents, global_reads
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class NotebookScope:
         for name, helper in self._helpers(fn.names.reads - given.keys()).items():
             if (rebound := world.with_it(name, helper)) is not helper:
                 given[name] = rebound
-        return functools.partial(fn, **given) if given else fn
+        return GivenCell(fn, **given) if given else fn
 
     def _helpers(self, names: Iterable[str]) -> dict[str, Any]:
         """Return what stands under these names; a task does not: in a cell its name is its result."""

@@ -5,15 +5,17 @@ Values of one entry that share references come back sharing.
 
 from __future__ import annotations
 
+import inspect
 import io
 import pickle
 import time
 from collections.abc import Mapping
+from functools import partial
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 _PROTOCOL = 5
 _BESIDE = 4096
@@ -106,19 +108,20 @@ def unpicklable(values: Mapping[str | None, Any]) -> dict[str | None, str]:
     for name, value in values.items():
         error = _refusal(value)
         if error is not None:
-            path, culprit = _culprit(value, "the value" if name is None else name)
-            what = f"{path} is of type {type(culprit).__qualname__}"
-            found[name] = f"{what}, which cannot be pickled ({_short(error)})"
+            path, refused = culprit(value, "the value" if name is None else name, _refusal)
+            what = f"{path} is of type {type(refused).__qualname__}"
+            found[name] = f"{what}, which cannot be pickled ({short_error(error)})"
     return found
 
 
 def _why_not(error: Exception) -> str:
     if isinstance(error, AttributeError | ImportError):
-        return f"a class or function in it is gone ({_short(error)})"
-    return f"it cannot be unpickled here ({_short(error)})"
+        return f"a class or function in it is gone ({short_error(error)})"
+    return f"it cannot be unpickled here ({short_error(error)})"
 
 
-def _short(error: BaseException) -> str:
+def short_error(error: BaseException) -> str:
+    """Return an error as a line."""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text[:200]}" if text else type(error).__name__
 
@@ -131,8 +134,18 @@ def _refusal(value: Any) -> Exception | None:
     return None
 
 
-def _culprit(value: Any, path: str) -> tuple[str, Any]:
-    """Return the innermost object that cannot be pickled, as far as it is found soon, and the way to it."""
+def culprit(value: Any, path: str, refusal: Callable[[Any], Exception | None]) -> tuple[str, Any]:
+    """Return the innermost object that cannot be pickled, as far as it is found soon, and the way to it.
+
+    Parameters
+    ----------
+    value : object
+        One that cannot.
+    path : str
+        What it is called.
+    refusal : callable
+        Says why a value cannot be pickled, or None.
+    """
     end = time.monotonic() + _PATIENCE
     seen: set[int] = set()
     while id(value) not in seen:
@@ -140,7 +153,7 @@ def _culprit(value: Any, path: str) -> tuple[str, Any]:
         for step, inner in _inside(value):
             if time.monotonic() > end:
                 return path, value
-            if id(inner) not in seen and _refusal(inner) is not None:
+            if id(inner) not in seen and refusal(inner) is not None:
                 value, path = inner, path + step
                 break
     return path, value
@@ -148,7 +161,12 @@ def _culprit(value: Any, path: str) -> tuple[str, Any]:
 
 def _inside(value: Any) -> list[tuple[str, Any]]:
     found: list[tuple[str, Any]] = []
-    if isinstance(value, type | ModuleType | FunctionType):
+    if isinstance(value, FunctionType):
+        return _inside_function(value)
+    if isinstance(value, partial):
+        keywords = [(f" → {name}", inner) for name, inner in value.keywords.items()]
+        return [(" → its function", value.func), *keywords]
+    if isinstance(value, type | ModuleType):
         return found
     try:
         if isinstance(value, Mapping):
@@ -159,6 +177,13 @@ def _inside(value: Any) -> list[tuple[str, Any]]:
     except Exception:  # it has no attributes, or code of its own that fails: what is known will do
         return found
     return found
+
+
+def _inside_function(fn: FunctionType) -> list[tuple[str, Any]]:
+    """Return what a function captured, its defaults and the globals that it names."""
+    found = [(f" → {name}", inner) for name, inner in inspect.getclosurevars(fn).nonlocals.items()]
+    found += [(f" → {name}", fn.__globals__[name]) for name in fn.__code__.co_names if name in fn.__globals__]
+    return [*found, *((" → a default", inner) for inner in fn.__defaults__ or ())]
 
 
 class _Counted:

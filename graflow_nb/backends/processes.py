@@ -1,0 +1,199 @@
+"""Calls in processes of their own: for tasks that keep Python itself busy, and for code that may crash."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from graflow_nb.backends.answers import Answers
+from graflow_nb.backends.failures import error_of
+from graflow_nb.backends.mirror import changes, current, current_slow, is_outgrown
+from graflow_nb.backends.numeric import cores_of_this_process
+from graflow_nb.backends.packing import pack, unpack, unsendable
+from graflow_nb.backends.pool import check_installed, pool
+from graflow_nb.backends.threads import ThreadBackend
+from graflow_nb.backends.worker import ANSWER, ASK, JOB, MIRROR, REFUSAL, TELL
+from graflow_nb.core.errors import TaskCancelled, UnsendableError, WorkerLostError, describe
+from graflow_nb.core.job import Sent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from graflow_nb.backends.packing import Packed
+    from graflow_nb.backends.pool import WorkerProcess
+    from graflow_nb.core.call import Call, Outcome
+    from graflow_nb.core.job import Job
+
+_TRIES: Final = 3
+"""How often a call is sent to another process because the one before was gone before it had it."""
+
+
+class ProcessBackend(ThreadBackend):
+    """Threads that each have a process make their calls, and wait for it.
+
+    The process asks and tells through the thread while it makes a call. A call is broken off by ending its
+    process; a process that is killed costs its own call only.
+
+    Parameters
+    ----------
+    workers : int, optional
+        How many processes at most; by default one a core.
+
+    Raises
+    ------
+    ValueError
+        If that is less than one.
+    UnknownBackendError
+        If loky or cloudpickle is not installed.
+    """
+
+    def __init__(self, workers: int | None = None) -> None:
+        check_installed()
+        super().__init__(cores_of_this_process() if workers is None else workers)
+        self._at_work: dict[int, WorkerProcess] = {}  # by the numbers of the calls
+        self._struck: set[int] = set()
+        self._slow: dict[str, Any] | None = None
+
+    def interrupt(self, call: Call | None = None) -> None:
+        """End the process that makes a call, or all that make some."""
+        with self._striking:
+            for busy in list(self._busy.values()):
+                if busy is not None and call in {None, busy}:
+                    self._struck.add(busy.number)
+                    if (worker := self._at_work.get(busy.number)) is not None:
+                        worker.kill()
+
+    def _enter(self, ident: int) -> None:
+        """Share no cores here: the processes do."""
+
+    def _leave(self, ident: int) -> None:
+        """Give no cores back."""
+
+    def _made(self, call: Call, ident: int) -> Outcome:
+        self._busy[ident] = call
+        sent = Sent(call)
+        try:
+            outcome = self._make_away(sent)
+        except BaseException as error:
+            outcome = sent.failed(error)
+        self._busy[ident] = None
+        with self._striking:
+            self._struck.discard(call.number)
+        outcome.worker = threading.current_thread().name
+        return outcome
+
+    def _make_away(self, sent: Sent) -> Outcome:
+        job, call = sent.job(), sent.call
+        packed = self._packed(job)
+        for _ in range(_TRIES):
+            worker = self._worker(sent)
+            with self._striking:
+                if call.number in self._struck:
+                    pool.give_back(worker)
+                    raise TaskCancelled
+                self._at_work[call.number] = worker
+            answers = Answers(call)
+            has_it = False
+            try:
+                worker.link.send(JOB, packed)
+                has_it = True
+                call.context.begun = time.perf_counter()
+                packed = None  # type: ignore[assignment] # large arguments need not stay twice
+                return self._come_back(sent, worker, answers)
+            except (EOFError, OSError):
+                if has_it or call.number in self._struck:
+                    raise self._lost(call, worker) from None
+            finally:
+                answers.close()
+                self._release(call, worker)
+        raise WorkerLostError(f"no process could be started for task {call.task.name!r}")
+
+    def _release(self, call: Call, worker: WorkerProcess) -> None:
+        with self._striking:
+            del self._at_work[call.number]
+            is_struck = call.number in self._struck
+        if is_struck or not worker.is_alive:
+            pool.drop(worker)
+        else:
+            pool.give_back(worker)
+
+    def _worker(self, sent: Sent) -> WorkerProcess:
+        """Return a process that knows what this one is like."""
+        if self._slow is None:
+            self._slow = sent.inside(current_slow)
+        now = current(self._slow)
+        now["share"] = max(1, cores_of_this_process() // self.slots)
+        while True:
+            worker = pool.take()
+            if is_outgrown(worker.known, now):
+                pool.drop(worker)
+                continue
+            try:
+                if found := changes(worker.known, now):
+                    worker.link.send(MIRROR, pack(found))
+            except OSError:
+                pool.drop(worker)
+                continue
+            return worker
+
+    def _packed(self, job: Job) -> Packed:
+        try:
+            return pack(job)
+        except Exception as error:
+            arguments = [("its argument", f"argument {place}", value) for place, value in enumerate(job.args, 1)]
+            named = [("its argument", name, value) for name, value in job.kwargs.items()]
+            code = ("its code", getattr(job.fn, "__name__", job.name), job.fn)
+            raise unsendable(job.name, [*arguments, *named, code], error) from error
+
+    def _come_back(self, sent: Sent, worker: WorkerProcess, answers: Answers) -> Outcome:
+        """Answer what a process asks, do what it tells, and return the outcome that it sends."""
+        while True:
+            kind, stream, buffers = worker.link.receive()
+            if kind == ASK:
+                worker.link.send(*_answer(sent, answers, stream, buffers))
+            elif kind == TELL:
+                told, progress = unpack(stream, buffers)
+                sent.inside(_do_all, told)
+                if progress is not None:
+                    sent.call.context.progress(*progress)
+            else:
+                return sent.taken(_outcome(sent.call, stream, buffers))
+
+    def _lost(self, call: Call, worker: WorkerProcess) -> BaseException:
+        if call.number in self._struck:
+            return TaskCancelled()
+        return WorkerLostError(
+            f"the process of task {call.task.name!r} ended before the task did ({worker.how_it_ended()}). If "
+            f"nobody killed it, it crashed, or the system was short of memory"
+        )
+
+
+def _answer(sent: Sent, answers: Answers, stream: memoryview, buffers: Any) -> tuple[bytes, Packed]:
+    try:
+        question, args = unpack(stream, buffers)
+        return ANSWER, pack(sent.inside(answers, question, args))
+    except Exception as error:
+        try:
+            return REFUSAL, pack(error)
+        except Exception:
+            return REFUSAL, pack(UnsendableError(describe(error)))
+
+
+def _do_all(told: list[tuple[Callable[..., Any], Any]]) -> None:
+    for do, args in told:
+        do(*args)
+
+
+def _outcome(call: Call, stream: memoryview, buffers: Any) -> Outcome:
+    try:
+        outcome, failure = unpack(stream, buffers)
+    except Exception as error:
+        raise UnsendableError(
+            f"task {call.task.name!r}: what it made cannot be read here ({describe(error)})"
+        ) from error
+    found: Outcome = outcome
+    found.name, found.number = call.task.name, call.number
+    if failure is not None:
+        found.error = error_of(failure)
+    return found

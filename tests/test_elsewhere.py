@@ -1,0 +1,136 @@
+"""A notebook whose tasks run in other processes: what they show is where it would be from a thread."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from kernels import new_kernel
+
+
+@pytest.fixture(scope="module")
+def kernel():
+    with new_kernel() as kernel:
+        yield kernel
+
+
+def outputs(kernel, name):
+    """Return what a task showed, in short."""
+    return [
+        (o["name"], o["text"]) if o["output_type"] == "stream" else (o["output_type"], sorted(o.get("data", ())))
+        for o in kernel.value(f"[dict(o) for o in {name}.outputs]")
+    ]
+
+
+def test_prints_displays_and_logs_in_order(kernel):
+    kernel("%flow reset")
+    kernel("""
+        %%task talk
+        import logging, sys, warnings
+        from IPython.display import HTML, display
+        print("one")
+        display(HTML("<b>two</b>"))
+        print("three", file=sys.stderr)
+        logging.getLogger("x").warning("four")
+        warnings.warn("five")
+        print("six")
+        HTML("<i>seven</i>")
+    """)
+    kernel("%flow run --backend processes")
+    there = outputs(kernel, "talk")
+    kernel("%flow run --force")
+    assert [kind for kind, _ in there] == [kind for kind, _ in outputs(kernel, "talk")]
+    assert there[0] == ("stdout", "one\n")
+    assert there[1] == ("display_data", ["text/html", "text/plain"])
+    assert "three" in there[2][1]
+    assert "five" in there[2][1]
+    assert there[-1] == ("execute_result", ["text/html", "text/plain"])
+
+
+def test_cells_read_variables_helpers_and_other_tasks(kernel):
+    kernel("%flow reset")
+    kernel("""
+        import math
+        factor = 3
+        def helper(x):
+            return factor * math.floor(x) + len(rows)
+    """)
+    kernel("""
+        %%task load
+        rows = [1.5, 2.5]
+        "loaded"
+    """)
+    kernel("""
+        %%task --backend processes
+        def total(load):
+            import os
+            return helper(2.2), os.getpid()
+    """)
+    kernel("""
+        %%task use --backend processes
+        import os
+        where = os.getpid()
+        result = [helper(row) for row in rows], total[0], load
+        result
+    """)
+    kernel("%flow run")
+    text = kernel("import os; print(use.result, where != os.getpid() != total.result[1])")
+    assert "([5, 8], 8, 'loaded') True" in text
+
+
+def test_a_failure_shows_the_lines_of_its_cell(kernel):
+    kernel("%flow reset")
+    kernel("""
+        %%task broken
+        def inner(x):
+            return 1 / x  # this line
+
+        inner(0)
+    """)
+    text = re.sub(r"\x1b\[[\d;]*m", "", kernel.try_("%flow run --backend processes"))
+    assert "ZeroDivisionError" in text
+    assert "return 1 / x  # this line" in text
+    assert "inner(0)" in text
+    assert "graflow_nb/core" not in text
+
+
+def test_figures(kernel):
+    kernel("%flow reset")
+    kernel("import matplotlib.pyplot as plt; plt.rcParams['figure.figsize'] = (2, 1)")
+    kernel("""
+        %%task draw
+        plt.plot([1, 2])
+        print(tuple(map(float, plt.rcParams["figure.figsize"])))
+    """)
+    kernel("%flow run --backend processes")
+    shown = outputs(kernel, "draw")
+    assert ("stdout", "(2.0, 1.0)\n") in shown
+    assert ("display_data", ["image/png", "text/plain"]) in shown
+
+
+def test_an_interrupt(kernel, tmp_path):
+    kernel("%flow reset")
+    flag = tmp_path / "started"
+    kernel(f"""
+        %%task slow
+        import pathlib, time
+        pathlib.Path({str(flag)!r}).touch()
+        time.sleep(600)
+    """)
+    sent = kernel.send("%flow run --backend processes")
+    while not flag.exists():
+        pass
+    kernel.manager.interrupt_kernel()
+    kernel.finish(sent)
+    assert "cancelled" in kernel("print(slow.record.status)")
+
+
+def test_reuse_across_backends(kernel):
+    kernel("%flow reset")
+    kernel("""
+        %%task one
+        value = 1
+        value
+    """)
+    kernel("%flow run --backend processes")
+    assert "1 reused" in kernel("%flow run") or "cached" in kernel("print(one.record.status)")
