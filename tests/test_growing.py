@@ -225,6 +225,35 @@ class TestJumps:
         assert shown(run) == {"a": "succeeded", "b": "skipped", "c": "skipped", "d": "succeeded"}
         assert run.results["d"] is None
 
+    @pytest.mark.parametrize("target", ["m", "g"])
+    def test_to_what_stands_for_several(self, target):
+        with workflow("f") as flow:
+            a, x = Task("a", lambda target=target: context.next_task(target)), Task("x", lambda a: 1)
+            m = Task("t", lambda i: i).map([1, 2], name="m")
+            g = (Task("p", lambda: 1) | Task("q", lambda: 2)).with_policy("strict", name="g")
+            _ = a >> x >> m
+            _ = x >> g
+        run = again(flow)
+        assert run.results[target] == [1, 2]
+        assert shown(run)["x"] == "skipped"
+        assert shown(run)["g" if target == "m" else "m"] == "skipped"
+
+    @pytest.mark.parametrize("target", ["m", "g"])
+    def test_back_to_what_stands_for_several(self, target):
+        def count():
+            context.get_channel().append("calls", 1)
+            return len(context.get_channel().get("calls"))
+
+        with workflow("f") as flow:
+            m = Task("t", lambda i: count()).map([1], name="m")
+            g = (Task("p", count) | Task("q", lambda: 2)).with_policy("strict", name="g")
+            end = Task("end", lambda ns: context.next_task(target) if ns[0] < 3 else ns[0])
+            _ = (m if target == "m" else g) >> end
+            flow.graph.discard(flow["g" if target == "m" else "m"])
+            for name in "pq" if target == "m" else "":
+                flow.graph.discard(flow[name])
+        assert flow.run(workers=1).results["end"] == 3
+
     def loop(self, least, **options):
         with workflow("f") as flow:
 
@@ -282,6 +311,33 @@ class TestJumps:
 
             Task("end", lambda slow, check: slow)
         assert (flow.execute() if way == "execute" else flow.run(workers=3).results["end"]) == 2
+
+    def test_back_to_one_that_iterates_goes_on_counting(self):
+        with workflow("f") as flow:
+
+            @task(max_cycles=8)
+            def step(n=0):
+                if n < 2:
+                    context.next_iteration(n + 1)
+                return context.cycle_count
+
+            Task("back", lambda step: context.next_task("step") if step < 6 else step)
+        assert again(flow).results["back"] == 6
+
+    @pytest.mark.parametrize("workers", [1, 4])
+    def test_back_a_group_that_was_about_to_be_gathered_waits_again(self, workers):
+        with workflow("f") as flow:
+
+            @task
+            def start():
+                context.get_channel().append("starts", 1)
+                return len(context.get_channel().get("starts"))
+
+            one = Task("one", lambda start: start)
+            Task("back", lambda start, one: context.next_task("start") if start < 3 else None)
+            _ = (start | one).with_policy("best_effort", name="g") >> Task("end", lambda g: g)
+        for _ in range(3):
+            assert flow.run(workers=workers).results["end"] == [3, 3]
 
     def test_without_an_end_it_is_an_error(self):
         run = self.loop(1_000).run()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 from again import again, channel_of, on_disk, ran
 
@@ -146,3 +150,56 @@ def test_an_iterator_is_never_a_spent_one():
         Task("a", lambda: context.get_channel().set("key", iter([1, 2])))
         Task("b", lambda a: next(context.get_channel().get("key")))
     assert [flow.run().results["b"] for _ in range(3)] == [1, 1, 1]
+
+
+PROGRAM = """
+from graflow_nb import Task, context, task, workflow
+
+with workflow("f", cache="disk", seed=1) as flow:
+    flow.param("n", 3)
+
+    @task
+    def loop(k=0):
+        context.get_channel().append("seen", k)
+        if k < 2:
+            context.next_iteration(k + 1)
+        return k
+
+    @task
+    def each(x):
+        context.get_channel().append("items", x)
+        return x + float(context.rng.random())
+
+    each.map(Task("items", lambda n, loop: list(range(n))), name="m")
+
+    @task(when=lambda m: len(m) > 5)
+    def many(m):
+        return m
+
+    @task
+    def end(m, many=None):
+        context.next_task("last")
+        return [context.get_channel().get("seen"), context.get_result("loop"), m]
+
+    _ = many >> end >> Task("between", lambda: 1) >> Task("last", lambda end=None: end)
+
+run = flow.run(workers=1)
+print({name: str(status) for name, status in run.statuses.items()})
+print(dict(run.results), run.surroundings.channel.snapshot())
+"""
+
+
+def test_in_a_new_process_all_is_found_again(tmp_path):
+    (tmp_path / "program.py").write_text(PROGRAM)
+
+    def play():
+        command = [sys.executable, "program.py"]
+        done = subprocess.run(
+            command, cwd=tmp_path, capture_output=True, text=True, check=True, env={**os.environ}
+        )
+        return done.stdout.splitlines()
+
+    (statuses, came), (again_statuses, came_again) = play(), play()
+    assert came_again == came
+    assert "succeeded" in statuses
+    assert "succeeded" not in again_statuses, again_statuses

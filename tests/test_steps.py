@@ -703,3 +703,23 @@ def test_the_flow_of_a_workflow_is_drawn_and_run_like_any():
 
 def test_agents_can_be_registered_and_made_without_a_model():
     assert repr(Agent("a", "Be kind.")) == "Agent('a')"
+
+
+def test_a_workflow_of_steps_is_a_task_of_another():
+    def fails():
+        raise ValueError("no")
+
+    steps = [ParallelStep("p", [ToolStep("a", lambda: 1)]), ToolStep("bad", fails)]
+    inner = create_workflow("inner", steps=steps)
+    inner.with_error_handler(lambda error, step, state: ToolStep("instead", lambda: "done"))
+    with workflow("outer") as outer:
+
+        @task
+        def report(inner):
+            return inner
+
+        inner.flow() >> report
+
+    run_ = outer.run()
+    assert run_.results["report"] == "done"
+    assert {"inner/p/a", "inner/bad/instead"} <= run_.born

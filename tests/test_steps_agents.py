@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import types
 
 import pytest
 
@@ -51,6 +52,10 @@ def echo(messages, info):
 ECHO = FunctionModel(echo)
 
 
+def decides(state):
+    return "Be kind."
+
+
 # Which model
 
 
@@ -89,6 +94,13 @@ def test_importing_steps_loads_no_library_of_agents():
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
         == "set()\n"
     )
+
+
+def test_while_another_thread_imports_the_library_agents_are_known_all_the_same(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pydantic_ai.agent", types.ModuleType("pydantic_ai.agent"))
+    task = create_workflow("w", steps=[AgentStep("s", Agent("a", decides, model="test"), "m")]).flow()["s"]
+    assert task.written is decides
+    assert task.is_coroutine
 
 
 # What it is told

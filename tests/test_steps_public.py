@@ -9,7 +9,8 @@ import pytest
 from test_public import inherits_its_docstring, own_members
 
 from graflow_nb import steps, workflow
-from graflow_nb.steps import ToolStep, register_tool, registry
+from graflow_nb.steps import ConditionalStep, ToolStep, create_workflow, register_tool, registry
+from graflow_nb.views.snapshot import source_of
 
 PUBLIC = {name: getattr(steps, name) for name in steps.__all__}
 NAMES_OF_THE_DOCUMENT = [
@@ -108,3 +109,14 @@ def test_an_option_that_is_set_after_wiring_counts():
     assert flow.run().results["b"] == 1
     step.add_condition(lambda state: False)
     assert flow.run().results["b"] == "nothing"
+
+
+def decides(state):
+    return True
+
+
+def test_the_code_of_a_step_is_that_of_its_tool():
+    choose = ConditionalStep("choose", decides, ToolStep("yes", lambda: 1))
+    flow = create_workflow("w", steps=[ToolStep("tool", decides), choose, ToolStep("nobody knows")]).flow()
+    sources = [source_of(flow[name]) for name in ("tool", "choose", "nobody knows")]
+    assert sources == ["def decides(state):\n    return True\n"] * 2 + [""]

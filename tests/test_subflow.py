@@ -116,6 +116,21 @@ class TestAWorkflowAsATask:
         assert outer.run(channel={"a": 9}).results["inner"] == (9, 2, 9)
         assert outer.execute() == (1, 2, 1)
 
+    @pytest.mark.parametrize("by_name", [True, False])
+    def test_its_tasks_find_each_other_by_their_own_names(self, by_name):
+        with workflow("inner") as inner:
+            a = Task(
+                "a", (lambda: context.next_task("c") or "a") if by_name else lambda: context.next_task(c) or "a"
+            )
+            b, c = Task("b", lambda a: a), Task("c", lambda b=None: (b, context.get_result("a")))
+            _ = a >> b >> c >> Task("each", lambda x: (x, context.get_result("a"))).map([1], name="m")
+        with workflow("outer") as outer:
+            inner.as_task()
+        run = again(outer) if by_name else outer.run()
+        assert shown(run)["inner/b"] == "skipped"
+        assert run.results["inner/c"] == (None, "a")
+        assert run.results["inner"] == [(1, "a")]
+
     def test_its_failure_is_the_outer_ones(self):
         with workflow("inner") as inner:
             Task("bad", lambda: 1 / 0)

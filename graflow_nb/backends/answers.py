@@ -25,7 +25,7 @@ class Answers:
 
     def __init__(self, call: Call) -> None:
         self._context = call.context
-        self._name = call.task.name
+        self._name, self._prefix = call.task.name, call.task.prefix
         self._known: dict[str, Any] = {}  # the values that were sent, by key, as the channel holds them
         self._held: list[tuple[str, KeyLock]] = []
 
@@ -45,11 +45,14 @@ class Answers:
     def _is_cancelled(self) -> bool:
         return self._context.cancelled
 
-    def _has(self, name: str) -> bool:
-        return name in self._run.records
+    def _named(self, name: str) -> str:
+        return self._run.named(name, self._prefix)
 
-    def _result(self, name: str) -> Any:
-        return self._run.result(name, ABSENT)
+    def _has(self, name: str) -> bool:
+        return self._named(name) in self._run.records
+
+    def _fetch(self, name: str) -> tuple[Any, Any]:
+        return self._run.fetch(name)
 
     def _keep(self, key: str, value: Any) -> None:
         self._run.keep(self._name, key, value)

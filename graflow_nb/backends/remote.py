@@ -74,14 +74,18 @@ class RemoteSurroundings:
     def runs_on(self, _: str, worker: str) -> None:
         """Do nothing: the process that sent the task knows."""
 
-    def has(self, task: Task) -> bool:
+    def named(self, name: str, _: str) -> str:
+        """Return the name that a task has in the run."""
+        return str(self._home.ask("named", name))
+
+    def has(self, task: Task, _: str) -> bool:
         """Whether a task of this name takes part: which object it is there cannot be told from here."""
         return bool(self._home.ask("has", task.name))
 
-    def result(self, name: str, default: Any) -> Any:
-        """Return what a task made, or `default`."""
-        found = self._home.ask("result", name)
-        return default if found is ABSENT else found
+    def fetch(self, name: str) -> tuple[Any, Any]:
+        """Return what tells a result's content, and the result."""
+        seen, value = self._home.ask("fetch", name)
+        return seen, value
 
     def keep(self, _: str, key: str, value: Any) -> None:
         """Keep something for the next calls of the task."""

@@ -248,8 +248,9 @@ class Resolver:
             return lost
         parameters = task.parameters
         if not parameters:
-            befores = [self._names.tasks[before] for before in self._graph.predecessors(at)]
-            return task.own_binding(befores) or Binding(free=taken)
+            if not task.binds_itself:
+                return Binding(free=taken)
+            return task.own_binding([self._names.tasks[before] for before in self._graph.predecessors(at)])
         is_plain = not (taken or self._given or self._channel or task.options.bound or task.options.inject_context)
         if is_plain and (positional := self._one_each(parameters, self._graph.joins(at))):
             return Binding(positional, free=taken)

@@ -79,18 +79,19 @@ class Asking(RunState):
 
     def _begin_asked(self, ask: Ask, there: TaskRecord | None) -> None:
         name, by = ask.task.name, ask.by
-        if by not in self._own_parents:
-            self._own_parents[by] = list(self.run.parents[self._visible(by)])
-        self._is_special = True
         owner = self._visible(by)
+        if by not in self._own_parents:
+            own = self._own_parents[by] = list(self.run.parents[owner])
+            self.run.parents[owner] = self._drawn_after[owner] = [*own]
+        self._is_special = True
         self._asked_by[name] = by
         self._force[name] = ask.force
         self._admit(ask.task, ask.binding, [*(ask.after or self._own_parents[by])], waits_for=())
         if there is not None:
             self._earlier_outputs[name] = [*there.outputs]
             self._attempts.pop(name, None)
-        elif name not in self.run.parents[owner]:
-            self.run.parents[owner] = [*self.run.parents[owner], name]
+        else:
+            self._drawn_after[owner].append(name)
             self.run.members[owner] = (*self.run.members.get(owner, ()), name)
             self.run.born.add(name)
             self._frame(owner, name)
@@ -110,7 +111,8 @@ class Asking(RunState):
         """Draw a task in the frame of the one that asked for it, and in those round that."""
         frames: str | None = owner
         while frames is not None:
-            self.run.frames[frames] = [*self.run.frames.get(frames, ()), name]
+            self._framed.setdefault(frames, []).append(name)
+            self.run.frames[frames] = self._framed[frames]
             frames = self._asked_by.get(frames)
             frames = None if frames is None else self._visible(frames)
 

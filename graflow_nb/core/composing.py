@@ -74,6 +74,8 @@ class Composing(RunState):
         for member, (task, binding) in expansion.born.items():
             inside = expansion.parents.get(member, ())
             needs = None if limit is None else {resource: 1}
+            if name in self._jumped and not inside:
+                self._jumped[member] = self._jumped[name]
             self._admit(task, binding, inside or before, waits_for=inside, needs=needs)
         self._conditions.update(expansion.conditions)
         self._guard(name, expansion.born)

@@ -66,7 +66,7 @@ class Composite(Task):
         Says whether what comes after it may run, if some of them failed.
     """
 
-    __slots__ = ("_origin", "max_parallel", "policy")
+    __slots__ = ("_origin", "max_parallel", "policy", "prefix")
 
     is_composite = True
 
@@ -75,16 +75,18 @@ class Composite(Task):
 
     def __init__(self, name: str, fn: Callable[..., Any]) -> None:
         self._origin: Task | None = None
+        self.prefix = ""
         super().__init__(name, fn)
 
     @property
     def origin(self) -> Task | None:
         return self._origin
 
-    def renamed(self, name: str, path: Callable[[str], str]) -> Self:  # noqa: ARG002 - for those with members
+    def renamed(self, name: str, path: Callable[[str], str]) -> Self:
         """Return the same under a name that it has in a run of an outer workflow; `path` gives those of others."""
         new = copy.copy(self)
         new.name, new.record = name, None
+        new.prefix = path("")
         new._origin = self  # noqa: SLF001 - a copy of its own
         return new
 
@@ -133,14 +135,16 @@ class Group(Composite):
 class Item(Task):
     """The call of a mapped task for one item; results are kept by what the item is, not by where it stands."""
 
-    __slots__ = ("_stored_as",)
+    __slots__ = ("_stored_as", "prefix")
 
     _stored_as: str
+    prefix: str
 
     @classmethod
-    def of(cls, name: str, fn: Callable[..., Any], options: Options, stored_as: str) -> Item:
+    def of(cls, name: str, fn: Callable[..., Any], options: Options, stored_as: str, prefix: str) -> Item:
         """Make one."""
         self = cls.apart(name, fn, options)
+        self.prefix = prefix
         self._stored_as = stored_as
         return self
 
@@ -193,7 +197,8 @@ class Map(Composite):
         for number, items in enumerate(zip(*columns, strict=True)):
             given = dict(zip(self.over, items, strict=True))
             name = f"{self.name}[{number}]"
-            born[name] = Item.of(name, self.fn, self._each, stored_as), _with_items(binding, places, given)
+            item = Item.of(name, self.fn, self._each, stored_as, self.prefix)
+            born[name] = item, _with_items(binding, places, given)
             if self._when is not None:
                 conditions[name] = self._condition(name, self._when, {**sources, **_constants(given)})
         self.policy.check([*born])
@@ -308,6 +313,13 @@ def items_of(task: str, parameter: str, given: Any) -> Sequence[Any]:
     raise TaskDefinitionError(
         f"task {task!r} is to map over {parameter!r}, which is of type {type(given).__name__!r}: {cure}"
     )
+
+
+def entries(name: str, tasks: Mapping[str, Task], parents: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return the tasks that are jumped to if one is: those of a group that come first, or the task itself."""
+    inside = tasks[name].guarded
+    first = [n for n in inside if not tasks[n].members and not any(before in inside for before in parents[n])]
+    return first or [name]
 
 
 def unmade(name: str, status: object) -> NoResultError:

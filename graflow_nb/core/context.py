@@ -54,8 +54,8 @@ class TaskContext:
     """
 
     __slots__ = (
-        "_channel", "_cycle", "_max_cycles", "_rng", "_surroundings", "begun", "commands", "is_stopped", "noted",
-        "task_name", "volatile",
+        "_channel", "_cycle", "_max_cycles", "_prefix", "_rng", "_surroundings", "begun", "commands", "is_stopped",
+        "noted", "task_name", "volatile",
     )  # fmt: skip
 
     def __init__(self, task: Task, surroundings: Surroundings, cycle: int = 1) -> None:
@@ -67,6 +67,7 @@ class TaskContext:
         self.is_stopped = False
         self.begun: float | None = None
         self._max_cycles = task.options.max_cycles
+        self._prefix = task.prefix
         self._surroundings = surroundings
         self._channel: TaskChannel | None = None
         self._rng: Generator | None = None
@@ -165,7 +166,11 @@ class TaskContext:
 
     def is_beside(self, task: Task) -> bool:
         """Whether a task takes part in the same run as this one."""
-        return self._surroundings.has(task)
+        return self._surroundings.has(task, self._prefix)
+
+    def _named(self, name: str) -> str:
+        """Return the name that a task has in this run; of two, that of this task's own workflow."""
+        return self._surroundings.named(name, self._prefix)
 
     def get_channel(self) -> TaskChannel:
         """Return the run's channel: values that its tasks share, by key.
@@ -214,9 +219,10 @@ class TaskContext:
 
         Only the result of a task that comes before this one is sure to be there: better, take it as a parameter.
         """
-        name = str(getattr(task, "name", task))
-        self.noted.setdefault(("result", name), self._surroundings.look("result", name))
-        return self._surroundings.result(name, default)
+        name = self._named(str(getattr(task, "name", task)))
+        seen, value = self._surroundings.fetch(name)
+        self.noted.setdefault(("result", name), seen)
+        return default if value is ABSENT else value
 
     def set_local_data(self, key: str, value: Any) -> None:
         """Keep something for the next calls of this task in this run (`next_iteration`, or a retry)."""
@@ -250,7 +256,7 @@ class TaskContext:
         if isinstance(task, Task) and self.is_beside(task):
             task = task.name
         if isinstance(task, str):
-            self.commands.append(Next(task, is_jump=True))
+            self.commands.append(Next(self._named(task), is_jump=True))
             return
         try:
             tasks = as_composable(task, "next_task()")
@@ -268,6 +274,8 @@ class TaskContext:
 
     def next_iteration(self, data: Any = None) -> None:
         """Let this task run once more, before anything that is wired after it.
+
+        What it asked for by `next_task` comes after the last call, and gets what that returned.
 
         Parameters
         ----------

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from graflow_nb.core.surroundings import ABSENT
+
 if TYPE_CHECKING:
     from graflow_nb.core.channel import Channel
     from graflow_nb.core.surroundings import Surroundings
@@ -43,7 +45,8 @@ class ExecutionContext:
 
     def get_result(self, task: str | Task, default: Any = None) -> Any:
         """Return what a task made, or `default` if it made nothing."""
-        return self._surroundings.result(str(getattr(task, "name", task)), default)
+        _, value = self._surroundings.fetch(str(getattr(task, "name", task)))
+        return default if value is ABSENT else value
 
     def __repr__(self) -> str:
         return f"<ExecutionContext of run {self.run_id[:8]}>"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from graflow_nb.core.born import plan_of_born
 from graflow_nb.core.commands import Again, End, Next, writes_in
 from graflow_nb.core.compose import Composable
+from graflow_nb.core.composites import entries
 from graflow_nb.core.errors import CycleLimitError, TaskDefinitionError, UnknownTaskError, did_you_mean
 from graflow_nb.core.limits import check_needs
 from graflow_nb.core.state import RunState
@@ -157,19 +158,22 @@ class Growing(RunState):
         bool
             Whether this task comes after that one, and so is to run again.
         """
-        name = record.task.name
-        after = self._descendants(target)
-        if name == target or name in after:
-            self._run_again(record, target, after)
-            return True
-        self._cut |= {(name, child) for child in children if child != target}
-        status = self.run.records[target].status
-        if status.is_final:
-            self._run_again(record, target, after)
-        elif status is Status.WAITING:
-            self._jumped[target] = name
-            self._scheduler.release(target)
-        return False
+        name, is_back = record.task.name, False
+        tasks = {n: r.task for n, r in self.run.records.items()} if self.run.records[target].task.guarded else {}
+        first = entries(target, tasks, self.run.parents) if tasks else [target]
+        self._cut |= {(name, child) for child in children if child not in {target, *first}}
+        for entry in first:
+            after = self._descendants(entry)
+            status = self.run.records[entry].status
+            if name == entry or name in after:
+                is_back = True
+                self._cut -= {(name, child) for child in children}
+            if is_back or status.is_final:
+                self._run_again(record, entry, after)
+            elif status is Status.WAITING:
+                self._jumped[entry] = name
+                self._scheduler.release(entry)
+        return is_back
 
     def _run_again(self, record: TaskRecord, target: str, after: set[str]) -> None:
         """Let a task that is done, and all after it, run once more."""
@@ -185,11 +189,11 @@ class Growing(RunState):
 
         def waits_again(name: str) -> bool:
             there = self.run.records[name]
-            begins = there.status in {Status.READY, Status.RETRYING}
-            runs = there.status is Status.RUNNING and name in self._calls
-            return (
-                name == record.task.name or there.status.is_final or runs or (begins and not self._is_asked(name))
-            )
+            if name == record.task.name or name in self._undecided or there.status.is_final:
+                return True
+            if there.status is Status.RUNNING:
+                return name in self._calls
+            return there.status in {Status.READY, Status.RETRYING} and not self._is_asked(name)
 
         since = {target, record.task.name, *(after & self._ancestors(record.task.name))}
         for name in self._scheduler.reopen([target], waits_again):

@@ -46,13 +46,16 @@ class Options:
         How often it is tried again when it fails. Written as ``retries=3``, ``retry_delay=`` (seconds),
         ``backoff=`` (a factor), ``retry_on=`` (types of exceptions), or ``retry=RetryPolicy(…)``.
     timeout : float or None
-        Seconds after which a call of it is broken off, with `TaskTimeout`.
+        Seconds after which a call of it is broken off, with `TaskTimeout`. One that cannot be broken off (a long
+        call in C) is given up: what it does later is done to nothing, and what it took is free for others.
+        With `main_thread` it is noticed only, and the run waits for the call to end.
     resources : mapping of str to int
         What it takes while it runs, of what the workflow has: ``{"db": 1}``.
     priority : int
         Of two tasks that could start, the one of higher priority does.
     when : callable or None
-        Decides whether it runs: a function of results, whose parameters are filled as a task's are.
+        Decides whether it runs: a function of results, whose parameters are filled as a task's are. For a map
+        one that takes what the items fill is asked for each of them, any other for the whole.
     max_cycles : int
         How many calls it gets in one run, the first and those of `TaskContext.next_iteration`.
     bound : mapping

@@ -11,6 +11,7 @@ from graflow_nb.core.run import TaskRecord
 from graflow_nb.core.services import THREADS
 from graflow_nb.core.state import RunState
 from graflow_nb.core.status import Status
+from graflow_nb.core.task import Task
 
 if TYPE_CHECKING:
     from graflow_nb.core.call import Outcome
@@ -38,7 +39,9 @@ class Rescuing(RunState):
         rescue = task.rescue
         if rescue is None or self._stopped or not isinstance(binding, Binding):
             return False
-        name, asked = task.name, rescue.name
+        name = task.name
+        asked = f"{name}!"
+        rescue = Task.apart(asked, rescue.fn, rescue.options)
         tries = self._rescues.get(name, 0)
         self._rescues[name] = tries + 1
         given = (("error", Constant(error)), ("tries", Constant(tries)))

@@ -149,6 +149,8 @@ class RunState:
         self._asks_later: dict[str, list[Ask]] = {}  # until the last call of the same name has ended
         self._waits: dict[str, int] = {}  # for how many tasks a running one waits
         self._own_parents: dict[str, list[str]] = {}  # of those that asked
+        self._drawn_after: dict[str, list[str]] = {}  # the same, with what they asked for
+        self._framed: dict[str, list[str]] = {}  # what stands in their frames
         self._rescues: dict[str, int] = {}  # how often the rescue of a task was asked
         self._rescuers: dict[str, BaseException] = {}  # with what their tasks failed of
         self._is_special = bool(composites or self._conditions)  # is there anything but tasks that simply run?

@@ -17,7 +17,7 @@ from graflow_nb.core.selection import needed_for
 from graflow_nb.core.task import Parameter, Task
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from graflow_nb.core.arguments import Source
     from graflow_nb.core.call import Produced
@@ -28,14 +28,16 @@ if TYPE_CHECKING:
 class Inner(Task):
     """A task of a nested workflow, in a run of the outer one."""
 
-    __slots__ = ("_origin",)
+    __slots__ = ("_origin", "prefix")
 
     _origin: Task
+    prefix: str
 
     @classmethod
-    def of(cls, task: Task, name: str) -> Inner:
+    def of(cls, task: Task, name: str, prefix: str) -> Inner:
         """Make one that stands for a task."""
         self = cls.apart(name, task.fn, task.options)
+        self.prefix = prefix
         self.defines = task.defines
         self._origin = task
         return self
@@ -43,6 +45,14 @@ class Inner(Task):
     @property
     def origin(self) -> Task:
         return self._origin
+
+    @property
+    def rescue(self) -> Task | None:
+        return self._origin.rescue
+
+    @property
+    def written(self) -> Callable[..., Any] | None:
+        return self._origin.written
 
 
 class _Slot(NamedTuple):
@@ -102,7 +112,9 @@ class Subflow(Composite):
         return f"{self.name}/{name}"
 
     def _inner(self, task: Task, name: str) -> Task:
-        return task.renamed(name, self._path) if isinstance(task, Composite) else Inner.of(task, name)
+        return (
+            task.renamed(name, self._path) if isinstance(task, Composite) else Inner.of(task, name, self._path(""))
+        )
 
     def _inside(self, binding: Binding, given: Mapping[str, Source]) -> Binding:
         """Return a binding in which the workflow's own tasks have their long names."""

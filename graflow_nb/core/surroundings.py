@@ -115,15 +115,20 @@ class Surroundings:
         if record is not None:
             record.worker = worker
 
-    def has(self, task: Task) -> bool:
-        """Whether a task takes part."""
-        record = self.records.get(task.name)
-        return record is not None and record.task is task
+    def named(self, name: str, prefix: str) -> str:
+        """Return the name that a task has in this run; of two, the one with the prefix."""
+        inside = f"{prefix}{name}"
+        return inside if prefix and inside in self.records else name
 
-    def result(self, name: str, default: Any) -> Any:
-        """Return what a task made, or `default` if it made nothing so far."""
+    def has(self, task: Task, prefix: str) -> bool:
+        """Whether a task takes part; `prefix` is that of who asks."""
+        record = self.records.get(self.named(task.name, prefix))
+        return record is not None and (record.task is task or record.task.origin is task)
+
+    def fetch(self, name: str) -> tuple[Any, Any]:
+        """Return what tells a result's content, and the result; `ABSENT` if the task made nothing so far."""
         there = self.made.get(name)
-        return default if there is None else there.value
+        return (ABSENT, ABSENT) if there is None else (there.prints.get(None, ABSENT), there.value)
 
     def keep(self, name: str, key: str, value: Any) -> None:
         """Keep something for the next calls of a task."""

@@ -77,6 +77,10 @@ class Task(Composable):
 
     is_composite = False
     """Whether it stands for several tasks, and is not called itself."""
+    prefix = ""
+    """What stands before the names of the tasks of its workflow, where that is nested in another one's run."""
+    binds_itself = False
+    """Whether it takes what is wired before it in a way of its own, and has no parameters."""
     members: tuple[str, ...] = ()
     """What it counts as for what comes after it: the members, of a group with a policy."""
 
@@ -145,9 +149,14 @@ class Task(Composable):
         """What is asked when it has failed for good; as `graflow_nb.core.rescuing` says."""
         return None
 
-    def own_binding(self, befores: Sequence[Task]) -> Binding | None:  # noqa: ARG002 - for those that have one
-        """Return its arguments, if it takes what is wired before it in a way of its own."""
-        return None
+    def own_binding(self, befores: Sequence[Task]) -> Binding:
+        """Return its arguments, if it `binds_itself`, of what is wired before it."""
+        raise NotImplementedError
+
+    @property
+    def written(self) -> Callable[..., Any] | None:
+        """The function whose code is shown as the task's."""
+        return self.fn
 
     @property
     def origin(self) -> Task | None:

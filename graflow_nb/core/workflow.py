@@ -101,7 +101,8 @@ class WorkflowContext(Composable, Executing, Pictures):
         """Return a task that runs this whole workflow, in the workflow that is open.
 
         In an expression the workflow itself stands for it: ``prepare >> train_flow >> report``. What its own tasks
-        lack are the task's parameters, and so are its parameters; its result is that of its last task.
+        lack are the task's parameters, and so are its parameters; its result is that of its last task. It shares
+        the run's channel and resources, to which its own are added, and the outer workflow's seed and cache.
 
         Parameters
         ----------

@@ -8,7 +8,7 @@ from graflow_nb.core.absence import adapted, with_data
 from graflow_nb.core.born import plan_of_born
 from graflow_nb.core.call import Produced
 from graflow_nb.core.commands import Again, End, Next, writes_in
-from graflow_nb.core.composites import Composite, unmade
+from graflow_nb.core.composites import Composite, entries, unmade
 from graflow_nb.core.errors import GraflowError, LostError
 from graflow_nb.core.policy import Failure, stops_early
 from graflow_nb.core.status import Status
@@ -57,20 +57,22 @@ class Preview:
         self._plan = plan
         self._again = again
         self._parents: dict[str, Sequence[str]] = dict(plan.parents)
+        self._tasks = dict(plan.tasks)
+        self._bindings: dict[str, Binding | None] = {name: plan.bindings.get(name) for name in plan.tasks}
+        self._owners: dict[str, str] = {}  # of what stands in a composite
+        self._looked_at: dict[str, None] = {}
         self._conditions = dict(plan.conditions)
         self._skipped: set[str] = set()
         self._cut: set[tuple[str, str]] = set()
+        self._jumped: dict[str, str] = {}
         self._is_ended = False
         channel = surroundings.channel.snapshot()  # reused tasks write to it again
         self._surroundings = Surroundings(seed=surroundings.seed, channel=channel, made=self.made)
 
     def look_at(self, name: str) -> None:
         """Find out about one task, after all those before it."""
-        self._look_at(self._plan.tasks[name], self._plan.bindings.get(name))
-
-    def _look_at(self, task: Task, binding: Binding | None) -> None:
-        name = task.name
-        befores = self._parents[name]
+        task, binding, befores = self._tasks[name], self._bindings[name], self._parents[name]
+        self._looked_at.setdefault(name)
         if task.members:
             self._rest(task)
         upstream = [
@@ -78,18 +80,23 @@ class Preview:
         ]
         if upstream or binding is None or name in self._again:
             self.stale[name] = upstream or ([self._again[name]] if name in self._again else upstream)
-        elif self._is_ended or (befores and all(self._is_gone(before, name) for before in befores)):
+        elif self._is_ended or (
+            befores and name not in self._jumped and all(self._is_gone(before, name) for before in befores)
+        ):
             self._skipped.add(name)
         elif self._is_wanted(name):
             here: Binding | str = binding
             if self._skipped or self._cut:
-                here = adapted(task, binding, lambda before: self._is_gone(before, name))
+                instead = self._jumped.get(name)
+                here = adapted(task, binding, lambda before: self._is_gone(before, name), instead)
             if isinstance(here, str):
                 self._skipped.add(name)
             else:
                 self._look(task, here)
 
     def _is_gone(self, before: str, after: str) -> bool:
+        if after in self._jumped:
+            return before not in self.made
         return before in self._skipped or (before, after) in self._cut
 
     def _is_wanted(self, name: str) -> bool:
@@ -128,7 +135,7 @@ class Preview:
         """Return why a task would run; if it would not, take note of what it made and asked for."""
         name = task.name
         asked: list[Next] = []
-        for cycle in range(1, task.options.max_cycles + 1):
+        for cycle in range(self._surroundings.cycles.get(name, 1), task.options.max_cycles + 1):
             self._surroundings.cycles[name] = cycle
             found = self._cache.look(task, binding, self.made, self._surroundings)
             if past := outdated(binding.behind, self.made):
@@ -163,12 +170,15 @@ class Preview:
     def _next(self, task: Task, command: Next) -> None:
         """Find out about tasks that another one asked for."""
         name = task.name
-        children = self._plan.children.get(name, ())
+        children = [after for after, befores in self._parents.items() if name in befores]
         if command.is_jump:
-            self._cut |= {(name, child) for child in children if child != command.tasks}
+            first = entries(command.tasks, self._tasks, self._parents) if isinstance(command.tasks, str) else ()
+            self._cut |= {(name, child) for child in children if child != command.tasks and child not in first}
+            self._jumped |= dict.fromkeys(first, name)
         if isinstance(command.tasks, str):
-            if name in {command.tasks, *self._plan.descendants([command.tasks])}:
+            if name in self._after(command.tasks):
                 self._cut -= {(name, child) for child in children}
+                self._jumped.pop(command.tasks, None)
                 self._jump_back(name, command.tasks)
             return
         new = [one for one in command.tasks.tasks if one.name not in self._parents]
@@ -178,40 +188,76 @@ class Preview:
         for child in children:
             self._parents[child] = [*self._parents[child], *leaves]
         for one in plan.order(one.name for one in new):
-            self._parents[one] = plan.parents[one]
-            self._look_at(plan.tasks[one], plan.bindings.get(one))
+            self._add(plan.tasks[one], plan.bindings.get(one), plan.parents[one])
+            self.look_at(one)
+
+    def _add(self, task: Task, binding: Binding | None, parents: Sequence[str]) -> None:
+        self._tasks[task.name], self._bindings[task.name], self._parents[task.name] = task, binding, parents
 
     def _find(self, name: str) -> Task | None:
-        return self._plan.tasks.get(name) if name in self.made else None
+        return self._tasks.get(name) if name in self.made else None
 
     def _jump_back(self, name: str, target: str) -> None:
         """Find out once more about all since a task."""
-        rounds = self._surroundings.rounds
-        after = {target, *self._plan.descendants([target])}
-        since = [one for one in self._plan.order(after) if one == name or self._is_known(one)]
-        if rounds.get(target, 1) < min(self._plan.tasks[target].options.max_cycles, _FAR):
-            between = {name, target, *self._plan.ancestors([name])}
-            for one in since:
-                if one in between:
-                    rounds[one] = rounds.get(one, 1) + 1
-                self.stale.pop(one, None)
-                self.made.pop(one, None)
-            self._skipped -= set(since)
-            self._cut = {edge for edge in self._cut if edge[1] not in since}
-            for one in since:
+        rounds, after = self._surroundings.rounds, self._after(target)
+        since = [one for one in self._looked_at if one in after]
+        cycles = self._surroundings.cycles
+        cycle = cycles.get(target, 1) + 1
+        if cycle > min(self._tasks[target].options.max_cycles, _FAR):
+            return
+        between = {target, name, *self._before(name)}
+        for one in since:
+            if one in between:
+                rounds[one] = rounds.get(one, 1) + 1
+            cycles.pop(one, None)
+            self.stale.pop(one, None)
+            self.made.pop(one, None)
+        cycles[target] = cycle
+        self._skipped -= set(since)
+        self._cut = {edge for edge in self._cut if edge[1] not in since}
+        for one in since:
+            if self._owners.get(one) not in since:
                 self.look_at(one)
 
-    def _is_known(self, name: str) -> bool:
-        return name in self.made or name in self.stale or name in self._skipped
+    def _after(self, name: str) -> set[str]:
+        """Return a task and all that waits for it."""
+        children: dict[str, list[str]] = {}
+        for after, befores in self._parents.items():
+            for before in befores:
+                children.setdefault(before, []).append(after)
+        found, stack = {name}, [name]
+        while stack:
+            one = stack.pop()
+            inside = [member for member, owner in self._owners.items() if owner == one]
+            new = [after for after in (*children.get(one, ()), *inside) if after not in found]
+            found.update(new)
+            stack += new
+            owner = self._owners.get(one)
+            if owner is not None and owner not in found:  # it waits for this member, and the others need not
+                found.add(owner)
+                stack += [after for after in children.get(owner, ()) if after not in found]
+                found.update(stack)
+        return found
+
+    def _before(self, name: str) -> set[str]:
+        """Return all that a task waits for."""
+        found: set[str] = set()
+        stack = [name]
+        while stack:
+            befores = [before for before in self._parents.get(stack.pop(), ()) if before not in found]
+            found.update(befores)
+            stack += befores
+        return found
 
     def _look_into(self, task: Composite, expansion: Expansion) -> None:
         """Find out about a composite by its members."""
         name = task.name
         self._conditions.update(expansion.conditions)
+        for member, (one, binding) in expansion.born.items():
+            self._owners[member] = name
+            self._add(one, binding, expansion.parents.get(member, ()))
         for member in expansion.members if expansion.born else ():  # each after all before it
-            one, binding = expansion.born[member]
-            self._parents[member] = expansion.parents.get(member, ())
-            self._look_at(one, binding)
+            self.look_at(member)
         stale = [member for member in expansion.members if member in self.stale]
         if stale:
             self.stale[name] = [Reason("upstream", "", member) for member in stale[:3]]

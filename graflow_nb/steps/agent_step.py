@@ -166,6 +166,11 @@ class AgentStep(Step):
             return run_function
         return run_agent
 
+    def written(self, setting: Setting) -> Callable[..., Any] | None:
+        agent, _ = self._find(setting, self.step_id)
+        shown = agent.instructions if isinstance(agent, Agent) else agent
+        return shown if callable(shown) and not _is_foreign(shown) else None
+
     def _find(self, setting: Setting, path: str) -> tuple[Any, str]:
         if self.agent is not None and not isinstance(self.agent, str):
             return self.agent, ""
@@ -182,8 +187,8 @@ class AgentStep(Step):
 
 def _is_foreign(agent: Any) -> bool:
     """Whether it is an agent of pydantic-ai."""
-    library = sys.modules.get("pydantic_ai.agent")
-    return library is not None and isinstance(agent, library.AbstractAgent)
+    kind = getattr(sys.modules.get("pydantic_ai.agent"), "AbstractAgent", None)
+    return kind is not None and isinstance(agent, kind)  # another thread may be importing it just now
 
 
 def _known_tools(tools: Sequence[Any], setting: Setting, path: str) -> tuple[tuple[Any, ...], str]:
@@ -222,7 +227,7 @@ async def run_agent(
     if callable(spec.other) and not _is_foreign(spec.other):
         seen = state.branch()
         seen.variables.update({**told, "message": message})
-        output = await settled(invoke(spec.other, {}, seen, [message], path))
+        output = await settled(invoke(spec.other, {}, seen, lambda: [message], path))
         state.absorb(
             seen.variables, {key: None for key in seen.variables.written if key not in {*told, "message"}}
         )

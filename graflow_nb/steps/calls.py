@@ -142,7 +142,7 @@ class Scope:
         skip: str = "",
     ) -> Ended:
         """Run a step in this one, on a copy of the state, and return what became of it."""
-        path = f"{self.path}/{name or step.step_id}"
+        path = f"{context.task_name.removesuffix('!')}/{name or step.step_id}"
         task = StepTask(step, self.setting, path, about=self._about)
         seen = {"state": dict((state or self.state).variables), "versions": None}
         binding = task.binding((("", True),), (("the state", Constant(seen)),))

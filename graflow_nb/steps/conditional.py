@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from graflow_nb.steps.calls import Scope
+    from graflow_nb.steps.setting import Setting
     from graflow_nb.steps.state import WorkflowContext
 
 
@@ -69,6 +70,9 @@ class ConditionalStep(Step):
     @property
     def steps(self) -> Sequence[Step]:
         return [step for step in (self.true_step, self.false_step) if step is not None]
+
+    def written(self, setting: Setting) -> Callable[..., Any] | None:  # noqa: ARG002 - as for all
+        return self.decide
 
     async def run(self, scope: Scope) -> Any:
         is_true = await self._ask(scope)

@@ -145,8 +145,12 @@ class WorkflowEngine:
 
     async def _run(self, workflow: Workflow, begins: WorkflowContext, setting: Setting, watch: Watch) -> None:
         flow = workflow.flow(begins, cache=self._cache_for(workflow), setting=setting)
-        flow.services.listeners = [*flow.services.listeners, watch]
-        await flow.arun(force=_forced(flow, setting), workers=self._workers)
+        if watch.is_told:
+            flow.services.listeners = [*flow.services.listeners, watch]
+        try:
+            await flow.arun(force=_forced(flow, setting), workers=self._workers)
+        finally:
+            watch.run = flow.last_run
 
     def _cache_for(self, workflow: Workflow) -> str | PathLike[str]:
         if any(step.is_leaf and (step.is_idempotent or step.cache) for step in workflow.all_steps()):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from graflow_nb.steps.calls import Scope
+    from graflow_nb.steps.setting import Setting
     from graflow_nb.steps.state import WorkflowContext
 
 
@@ -56,6 +57,9 @@ class LoopStep(Step):
     @property
     def steps(self) -> Sequence[Step]:
         return (self.step,)
+
+    def written(self, setting: Setting) -> Callable[..., Any] | None:  # noqa: ARG002 - as for all
+        return self.goes_on
 
     async def run(self, scope: Scope) -> Any:
         outputs: list[Any] = []

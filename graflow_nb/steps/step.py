@@ -139,6 +139,10 @@ class Step(Composable):
 
         return run_composite
 
+    def written(self, setting: Setting) -> Callable[..., Any] | None:  # noqa: ARG002 - likewise
+        """Return the function whose code is shown as the step's, if there is one."""
+        return self.conditions[0] if self.conditions else None
+
     async def run(self, scope: Scope) -> Any:
         """Run what is in it, and return its output.
 

@@ -57,6 +57,12 @@ class StepTask(Task):
         self._initial = initial
         self._call: Callable[..., Any] | None = None
 
+    binds_itself = True
+
+    @property
+    def written(self) -> Callable[..., Any] | None:
+        return self.step.written(self.setting)
+
     @property
     def fn(self) -> Callable[..., Any]:  # type: ignore[override]
         """What is called."""

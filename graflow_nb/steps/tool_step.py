@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from graflow_nb.core.errors import describe
@@ -11,7 +12,7 @@ from graflow_nb.steps.calls import begin, end, settled, versions_of, why_skipped
 from graflow_nb.steps.errors import StepError
 from graflow_nb.steps.registry import find, unknown
 from graflow_nb.steps.step import Step
-from graflow_nb.steps.tools import Tool, invoke, is_coroutine
+from graflow_nb.steps.tools import Tool, callable_of, invoke, is_coroutine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -93,6 +94,12 @@ class ToolStep(Step):
         asked = (tool, self.params_function, *self.conditions)
         return arun_tool if any(one is not None and is_coroutine(one) for one in asked) else run_tool
 
+    def written(self, setting: Setting) -> Callable[..., Any] | None:
+        tool, missing = self._find(setting, self.step_id)
+        if missing or (isinstance(tool, Tool) and tool.function is None and not hasattr(tool, "execute")):
+            return None
+        return callable_of(tool, self.step_id)[0]
+
     def _find(self, setting: Setting, path: str) -> tuple[Any, str]:
         if self.tool is not None and not isinstance(self.tool, str):
             return self.tool, ""
@@ -115,7 +122,7 @@ def run_tool(
         if not _asked(condition, state, at[0]):
             return end(state, at, None, skipped="its condition is false", versions=versions)
     args = spec.args if spec.params is None else {**spec.args, **_params(spec.params, state, at[0])}
-    output = invoke(_there(spec, at), args, state, _before(names, states), at[0])
+    output = invoke(_there(spec, at), args, state, partial(_before, names, states), at[0])
     if hasattr(type(output), "__await__"):  # it is no coroutine function, and yet: this thread has no loop
         output = asyncio.run(settled(output))
     return end(state, at, output, merges=True, versions=versions)
@@ -132,7 +139,7 @@ async def arun_tool(
     args = spec.args
     if spec.params is not None:
         args = {**args, **_mapping(await settled(spec.params(state)), at[0])}
-    output = await settled(invoke(_there(spec, at), args, state, _before(names, states), at[0]))
+    output = await settled(invoke(_there(spec, at), args, state, partial(_before, names, states), at[0]))
     return end(state, at, output, merges=True, versions=versions)
 
 

@@ -90,15 +90,17 @@ def is_coroutine(tool: Any) -> bool:
     )
 
 
-def invoke(tool: Any, args: Mapping[str, Any], state: WorkflowContext, before: Sequence[Any], path: str) -> Any:
+def invoke(
+    tool: Any, args: Mapping[str, Any], state: WorkflowContext, before: Callable[[], Sequence[Any]], path: str
+) -> Any:
     """Call a tool; what it returns may be to be awaited.
 
     Parameters
     ----------
     args : mapping of str
         What the step gives it; what else it needs is taken from the state.
-    before : sequence
-        The results of what is wired before the step: one of them fills the one parameter that is left.
+    before : callable
+        Returns the results of what is wired before the step: a single one fills the one parameter that is left.
 
     Raises
     ------
@@ -112,10 +114,14 @@ def invoke(tool: Any, args: Mapping[str, Any], state: WorkflowContext, before: S
 
 
 def _filled(
-    function: Callable[..., Any], args: dict[str, Any], state: WorkflowContext, before: Sequence[Any], path: str
+    function: Callable[..., Any],
+    args: dict[str, Any],
+    state: WorkflowContext,
+    before: Callable[[], Sequence[Any]],
+    path: str,
 ) -> Mapping[str, Any]:
     parameters = _parameters(function)
-    if parameters is None:
+    if parameters is None or not (parameters or args):
         return args
     named = [p.name for p in parameters if p.kind is not inspect.Parameter.VAR_KEYWORD]
     if len(named) == len(parameters):
@@ -130,8 +136,9 @@ def _filled(
         elif parameter.name in {"state", "context"}:
             args[parameter.name] = state
     lacks = [p.name for p in left if p.name not in args and p.default is inspect.Parameter.empty]
-    if len(lacks) == len(before) == 1:
-        args[lacks[0]] = before[0]
+    ahead = before() if lacks else ()
+    if len(lacks) == len(ahead) == 1:
+        args[lacks[0]] = ahead[0]
     elif lacks:
         raise StepError(
             f"step {path!r}: its tool needs {', '.join(map(repr, lacks))}, and neither its arguments nor the "

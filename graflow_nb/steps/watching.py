@@ -29,17 +29,23 @@ class Watch:
         Whose callbacks and loggers are told.
     tell : callable, optional
         Is told too.
+
+    Attributes
+    ----------
+    run : Run or None
+        The one that is over.
+    is_told : bool
+        Whether anybody is told anything.
     """
 
     def __init__(self, setting: Setting, tell: Callable[[StepResult], Any] | None = None) -> None:
         self.run: Run | None = None
         self._setting = setting
         self._tell = tell
-        self._is_told = bool(tell or setting.loggers or setting.callbacks)
+        self.is_told = bool(tell or setting.loggers or setting.callbacks)
 
     def __call__(self, event: Event) -> None:
-        self.run = event.run
-        if isinstance(event, TaskFinished) and self._is_told:
+        if isinstance(event, TaskFinished):
             result = result_of(event.run.records[event.task])
             if result is not None:
                 self._setting.has_ended(result)

@@ -139,7 +139,8 @@ class Workflow:
             As `setting` returns it.
         """
         check(*self.steps)
-        self._check_handlers()
+        if self._handlers:
+            self._check_handlers()
         begins = as_context(context, self.workflow_id)
         setting = setting if setting is not None else self.setting()
         about = {

@@ -195,10 +195,11 @@ def source_of(task: Task) -> str:
     """Return a task's code as it was written, or "" if it cannot be had, or there is none."""
     if task.is_composite and not isinstance(task, Map):
         return ""
-    source = getattr(task.fn, "source", None)
-    if isinstance(source, str):
-        return source
+    fn = task.written
+    source = getattr(fn, "source", None)
+    if fn is None or isinstance(source, str):
+        return source or ""
     try:
-        return dedent(inspect.getsource(inspect.unwrap(task.fn)))
+        return dedent(inspect.getsource(inspect.unwrap(fn)))
     except (OSError, TypeError):
         return ""
