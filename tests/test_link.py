@@ -12,7 +12,6 @@ from graflow_nb.backends import link as links
 from graflow_nb.backends.link import Link
 from graflow_nb.backends.packing import pack, unpack
 
-
 FDS = Path("/proc/self/fd")
 
 
