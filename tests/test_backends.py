@@ -173,6 +173,25 @@ class TestMixed:
 
         assert flow.run().results["here"] == (True, os.getpid())
 
+    def test_a_workflow_in_another_one_keeps_its_own(self, elsewhere):
+        with workflow("inner", backend=elsewhere) as inner:
+
+            @task
+            def there(here):
+                return here, os.getpid()
+
+        with workflow("outer") as outer:
+
+            @task
+            def here():
+                return os.getpid()
+
+            _ = here >> inner
+
+        before, after = outer.run().results["inner"]
+        assert before == os.getpid() != after
+        assert outer.run().statuses["inner/there"] is Status.CACHED
+
     def test_hits_are_shared(self, elsewhere):
         def build(backend):
             with workflow("w", backend=backend) as flow:

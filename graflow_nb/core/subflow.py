@@ -112,9 +112,12 @@ class Subflow(Composite):
         return f"{self.name}/{name}"
 
     def _inner(self, task: Task, name: str) -> Task:
-        return (
-            task.renamed(name, self._path) if isinstance(task, Composite) else Inner.of(task, name, self._path(""))
-        )
+        if isinstance(task, Composite):
+            return task.renamed(name, self._path)
+        new, options, backend = Inner.of(task, name, self._path("")), task.options, self.flow.backend
+        if backend and not (options.backend or options.main_thread or task.is_coroutine):
+            new.options = replace(options, backend=backend)
+        return new
 
     def _inside(self, binding: Binding, given: Mapping[str, Source]) -> Binding:
         """Return a binding in which the workflow's own tasks have their long names."""
