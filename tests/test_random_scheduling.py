@@ -175,7 +175,7 @@ class World:
             for before in befores[name]:
                 if before in last:
                     yield before
-                elif before in befores:
+                elif run.records[before].task.is_composite and run.records[before].status.is_success:
                     yield from ended(before)
 
         for name, start in first.items():
