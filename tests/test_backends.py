@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -573,6 +574,32 @@ class TestLostWorkers:
                 time.sleep(0.01)
 
 
+_ENDS = """
+import os, sys, time
+from graflow_nb import task, workflow
+with workflow("w", backend=sys.argv[1]) as flow:
+    @task
+    def slow():
+        open(sys.argv[2], "w").write(str(os.getpid()))
+        time.sleep(600)
+run = flow.run(background=True)
+while not (os.path.exists(sys.argv[2]) and os.path.getsize(sys.argv[2])):
+    time.sleep(0.01)
+if sys.argv[3] == "killed":
+    os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.mark.parametrize("how", ["killed", "done"])
+def test_no_process_is_left(elsewhere, tmp_path, how):
+    pid = tmp_path / "pid"
+    subprocess.run([sys.executable, "-c", _ENDS, elsewhere, str(pid), how], timeout=60, check=False)
+    with pytest.raises(ProcessLookupError):
+        for _ in range(1000):
+            os.kill(int(pid.read_text()), 0)
+            time.sleep(0.01)
+
+
 class TestDynamic:
     def test_next_task_and_iterations(self, backend):
         with workflow("w", backend=backend) as flow:
@@ -593,6 +620,22 @@ class TestDynamic:
         assert run.results["grow"] == 4
         assert run.results["born"] == 104
         assert run.results["last"] == 4
+
+    def test_a_chain_a_group_and_a_map(self, backend):
+        with workflow("w", backend=backend) as flow:
+
+            @task
+            def start():
+                first, second = TaskWrapper("first", lambda: 1), TaskWrapper("second", lambda first: first + 1)
+                context.next_task(first >> second)
+                context.next_task(
+                    (TaskWrapper("x", lambda: 1) | TaskWrapper("y", lambda: 2)).with_policy("best_effort")
+                )
+                context.next_task(TaskWrapper("square", lambda n: n * n).map([1, 2, 3], name="squares"))
+
+        run = flow.run()
+        assert not run.errors
+        assert (run.results["second"], run.results["squares"]) == (2, [1, 4, 9])
 
     def test_jumps_to_one_that_there_is(self, backend):
         with workflow("w", backend=backend) as flow:
@@ -850,6 +893,39 @@ class TestWhatIsSeen:
         assert "changed in place" in run.records["spoil"].note
         assert run.results["rows"] == [3, 1, 2]
         assert flow.run().statuses["spoil"] is Status.SUCCEEDED
+
+    def test_an_array_that_was_changed(self, backend):
+        np = pytest.importorskip("numpy")
+        with workflow("w", backend=backend) as flow:
+
+            @task
+            def rows():
+                return np.zeros(100_000)
+
+            @task
+            def spoil(rows):
+                rows += 1
+                return float(rows.sum())
+
+        run = flow.run()
+        assert run.results["spoil"] == 100_000
+        assert "changed in place" in run.records["spoil"].note
+        assert run.results["rows"].sum() == 0
+
+    def test_what_a_task_does_to_its_process_ends_with_it(self, elsewhere, tmp_path):
+        with workflow("w", backend=elsewhere) as flow:
+
+            @task
+            def first():
+                os.environ["LEFT_BY_TEST"] = "1"
+                os.chdir(tmp_path)
+                sys.path.insert(0, "left")
+
+            @task
+            def second(first):
+                return os.environ.get("LEFT_BY_TEST"), str(Path.cwd()), sys.path[0]
+
+        assert flow.run(workers=1).results["second"] == (None, str(Path.cwd()), sys.path[0])
 
     def test_a_module_of_ones_own_that_was_edited(self, elsewhere, tmp_path, monkeypatch):
         monkeypatch.syspath_prepend(tmp_path)

@@ -134,3 +134,20 @@ def test_reuse_across_backends(kernel):
     """)
     kernel("%flow run --backend processes")
     assert "1 reused" in kernel("%flow run") or "cached" in kernel("print(one.record.status)")
+
+
+def test_a_cell_that_reads_what_cannot_be_sent(kernel):
+    kernel("%flow reset")
+    kernel("import threading; guards = {'a': threading.Lock()}; other = threading.Lock(); number = 1")
+    kernel("""
+        %%task load
+        rows = [1]
+    """)
+    kernel("""
+        %%task guarded
+        with guards["a"]:
+            total = number + rows[0]
+    """)
+    text = re.sub(r"\x1b\[[\d;]*m", "", kernel.try_("%flow run --backend processes"))
+    assert "its code cannot be sent" in text
+    assert "guarded['guards']['a'] is of type lock" in text

@@ -50,8 +50,18 @@ def current_slow() -> dict[str, Any]:
 
 def take_over(changes: Mapping[str, tuple[Callable[[Any], None], Any]]) -> None:
     """Take over what changed."""
-    for apply, value in changes.values():
+    for name, (apply, value) in changes.items():
         apply(value)
+        if name in _QUICK:
+            _taken[name] = value
+
+
+def restore() -> None:
+    """Undo what the call before has changed of what is quickly looked at: the next one must not see it."""
+    for name, value in _taken.items():
+        aspect = _QUICK[name]
+        if aspect.read() != value:
+            aspect.apply(value)
 
 
 def changes(known: dict[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[Callable[[Any], None], Any]]:
@@ -247,6 +257,7 @@ def hold_back() -> None:
                 set_threads(library, _share[0])
 
 
+_taken: dict[str, Any] = {}
 _share = [0]
 _held: list[Any] = []
 _QUICK: dict[str, Aspect] = {

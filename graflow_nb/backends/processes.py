@@ -14,7 +14,8 @@ from graflow_nb.backends.numeric import cores_of_this_process
 from graflow_nb.backends.packing import pack, unpack, unsendable
 from graflow_nb.backends.pool import check_installed, pool
 from graflow_nb.backends.threads import ThreadBackend
-from graflow_nb.backends.worker import ANSWER, ASK, JOB, MIRROR, REFUSAL, TELL
+from graflow_nb.backends.worker import ANSWER, ASK, JOB, MIRROR, PARTS, REFUSAL, TELL
+from graflow_nb.core.call import Outcome
 from graflow_nb.core.errors import TaskCancelled, UnsendableError, WorkerLostError, describe
 from graflow_nb.core.job import Sent
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from graflow_nb.backends.packing import Packed
     from graflow_nb.backends.pool import WorkerProcess
-    from graflow_nb.core.call import Call, Outcome
+    from graflow_nb.core.call import Call
     from graflow_nb.core.job import Job
 
 _log = logging.getLogger("graflow_nb")
@@ -202,13 +203,14 @@ def _do_all(told: list[tuple[Callable[..., Any], Any]]) -> None:
 
 def _outcome(call: Call, stream: memoryview, buffers: Any) -> Outcome:
     try:
-        outcome, failure = unpack(stream, buffers)
+        parts, failure = unpack(stream, buffers)
     except Exception as error:
         raise UnsendableError(
             f"task {call.task.name!r}: what it made cannot be read here ({describe(error)})"
         ) from error
-    found: Outcome = outcome
-    found.name, found.number = call.task.name, call.number
+    found = Outcome(call.task.name, call.number)
+    for name, part in zip(PARTS, parts, strict=True):
+        setattr(found, name, part)
     if failure is not None:
         found.error = error_of(failure)
     return found

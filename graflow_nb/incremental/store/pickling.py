@@ -163,6 +163,8 @@ def _inside(value: Any) -> list[tuple[str, Any]]:
     found: list[tuple[str, Any]] = []
     if isinstance(value, FunctionType):
         return _inside_function(value)
+    if "__reduce__" in vars(type(value)):  # it says itself what it consists of
+        return _inside_reduced(value)
     if isinstance(value, partial):
         keywords = [(f" → {name}", inner) for name, inner in value.keywords.items()]
         return [(" → its function", value.func), *keywords]
@@ -177,6 +179,14 @@ def _inside(value: Any) -> list[tuple[str, Any]]:
     except Exception:  # it has no attributes, or code of its own that fails: what is known will do
         return found
     return found
+
+
+def _inside_reduced(value: Any) -> list[tuple[str, Any]]:
+    try:
+        parts = value.__reduce__()[1]
+    except Exception:
+        return []
+    return [("", part) for one in parts for part in (one if isinstance(one, tuple) else (one,))]
 
 
 def _inside_function(fn: FunctionType) -> list[tuple[str, Any]]:
