@@ -176,7 +176,7 @@ def came(run):
 
 
 @given(drawn=flows(), edits=st.lists(EDITS, max_size=5), where=st.sampled_from(["memory", "memory", "disk"]))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_incremental_equals_from_scratch(drawn, edits, where):
     with ExitStack() as stack:
         cache = stack.enter_context(tempfile.TemporaryDirectory()) if where == "disk" else None
