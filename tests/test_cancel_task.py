@@ -75,6 +75,38 @@ def test_a_task_that_looks_ends_by_itself():
     assert run.statuses["polite"] in {Status.SUCCEEDED, Status.CANCELLED}
 
 
+def test_a_task_that_waits_for_others_never_runs():
+    started, go_on, ran = threading.Event(), threading.Event(), []
+    with workflow("line") as flow:
+
+        @task
+        def first():
+            started.set()
+            assert go_on.wait(PATIENCE)
+
+        @task
+        def second(first):
+            ran.append("second")
+
+        @task
+        def third(second):
+            ran.append("third")
+
+        @task
+        def beside(first):
+            ran.append("beside")
+
+    run = flow.run(background=True)
+    assert started.wait(PATIENCE)
+    run.cancel("second")
+    while run.statuses["second"] is not Status.CANCELLED:
+        time.sleep(0.001)
+    go_on.set()
+    run.wait(PATIENCE)
+    assert ran == ["beside"]
+    assert run.statuses["third"] is Status.SKIPPED
+
+
 def test_a_task_that_waits_for_a_worker_never_runs():
     started, go_on, ran = threading.Event(), threading.Event(), []
     with workflow("queue") as flow:

@@ -249,8 +249,8 @@ class Run:
         Parameters
         ----------
         task : str or Task, optional
-            Stop this task alone, if it runs or waits for a worker: what comes after it is skipped, and
-            the rest goes on.
+            Stop this task alone, if it runs or has not begun: what comes after it is skipped, and the rest
+            goes on.
 
         Raises
         ------

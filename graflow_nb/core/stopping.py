@@ -26,7 +26,7 @@ class Stopping(RunState):
             self._places["loop"].backend.interrupt()
 
     def cancel_task(self, name: str) -> Call | None:
-        """Cancel a task that waits for a worker, or ask one that runs to stop; return the call to wait for."""
+        """Cancel a task that has not begun, or ask one that runs to stop; return the call to wait for."""
         if name not in self.run.records:  # it was asked for when nothing more was begun
             return None
         self._stopped_tasks.add(name)
@@ -39,7 +39,7 @@ class Stopping(RunState):
             for member in self._expanded[name].members:
                 if not self.run.records[member].status.is_final:
                     self.run.canceller(member)
-        elif record.status in {Status.READY, Status.RETRYING}:
+        elif record.status in {Status.WAITING, Status.READY, Status.RETRYING}:
             self._cancel_waiting({name}, "cancelled before it ran")
         return None
 
