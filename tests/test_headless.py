@@ -48,8 +48,14 @@ def write(tmp_path_factory):
 
 
 def run(*arguments):
+    """Run the command as from a notebook's cell, where colours are asked for although there is no terminal."""
     return subprocess.run(
-        [*COMMAND, *map(str, arguments)], capture_output=True, text=True, encoding="utf-8", check=False
+        [*COMMAND, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+        env={**os.environ, "FORCE_COLOR": "1"},
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -52,7 +53,10 @@ class Headless:
         self, path: Path, kernel: str | None = None, *, to_stderr: bool = False, is_quiet: bool = False
     ) -> None:
         self.notebook = new_notebook()
-        self._console = Console(highlight=False, stderr=to_stderr, quiet=is_quiet)
+        stream = sys.stderr if to_stderr else sys.stdout
+        # In a notebook's cell FORCE_COLOR is set: that makes a pipe no terminal, which could be drawn on.
+        is_terminal = None if stream.isatty() else False
+        self._console = Console(highlight=False, stderr=to_stderr, quiet=is_quiet, force_terminal=is_terminal)
         self._log = Log()
         self._live = Live(console=self._console, auto_refresh=False, transient=True)
         self._path = path.resolve()
