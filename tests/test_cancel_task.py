@@ -9,6 +9,7 @@ import time
 import pytest
 
 from graflow_nb import Status, UnknownTaskError, context, task, workflow
+from graflow_nb.core.events import TaskFinished
 
 PATIENCE = 20
 
@@ -230,3 +231,24 @@ def test_progress_is_no_reason_to_run_again():
 
     flow.run()
     assert flow.run().statuses["train"] is Status.CACHED
+
+
+def test_what_has_not_begun_is_cancelled_before_what_runs_has_stopped():
+    started, ended = threading.Event(), []
+    with workflow("line") as flow:
+
+        @task
+        def first():
+            started.set()
+            while True:
+                time.sleep(0.001)
+
+        @task
+        def second(first): ...
+
+    flow.services.listeners.append(lambda e: ended.append(e.task) if isinstance(e, TaskFinished) else None)
+    run = flow.run(background=True)
+    assert started.wait(PATIENCE)
+    run.cancel()
+    run.wait(PATIENCE)
+    assert ended == ["second", "first"]

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from graflow_nb.core.call import Call
     from graflow_nb.core.run import TaskRecord
 
+UNSTARTED = frozenset({Status.WAITING, Status.READY, Status.RETRYING})
+
 
 class Stopping(RunState):
     """The part of `graflow_nb.core.runner.Runner` that stops what runs."""
@@ -24,6 +26,9 @@ class Stopping(RunState):
         self._stop(self.run.cancelled or "the run was cancelled")
         if "loop" in self._places:
             self._places["loop"].backend.interrupt()
+        for record in list(self.run.records.values()):  # at once: what runs may take its time to stop
+            if record.status in UNSTARTED:
+                self._end(record, Status.CANCELLED, f"not started: {self._stopped}")
 
     def cancel_task(self, name: str) -> Call | None:
         """Cancel a task that has not begun, or ask one that runs to stop; return the call to wait for."""
