@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from graflow_nb.core.composites import Expansion
     from graflow_nb.core.run import TaskRecord
 
-_UNSTARTED = frozenset({Status.WAITING, Status.READY, Status.RETRYING})
-
 
 class Composing(RunState):
     """The part of `graflow_nb.core.runner.Runner` that runs composites."""
@@ -124,7 +122,7 @@ class Composing(RunState):
         for other in others:
             if self.run.records[other].status is Status.RUNNING:
                 self.run.canceller(other)
-        waiting = {other: None for other in others if self.run.records[other].status in _UNSTARTED}
+        waiting = {other: None for other in others if self.run.records[other].status.is_pending}
         self._cancel_waiting(waiting.keys(), f"{first!r} was first")
 
     def _gather(self, record: TaskRecord, task: Composite) -> None:

@@ -10,6 +10,7 @@ from graflow_nb.core.compose import Composable
 from graflow_nb.core.composites import entries
 from graflow_nb.core.errors import CycleLimitError, TaskDefinitionError, UnknownTaskError, did_you_mean
 from graflow_nb.core.limits import check_needs
+from graflow_nb.core.reach import followers, reach
 from graflow_nb.core.state import RunState
 from graflow_nb.core.status import Status
 
@@ -163,7 +164,7 @@ class Growing(RunState):
         first = entries(target, tasks, self.run.parents) if tasks else [target]
         self._cut |= {(name, child) for child in children if child not in {target, *first}}
         for entry in first:
-            after = self._descendants(entry)
+            after = reach([entry], followers(self.run.parents))
             status = self.run.records[entry].status
             if name == entry or name in after:
                 is_back = True
@@ -195,7 +196,7 @@ class Growing(RunState):
                 return name in self._calls
             return there.status in {Status.READY, Status.RETRYING} and not self._is_asked(name)
 
-        since = {target, record.task.name, *(after & self._ancestors(record.task.name))}
+        since = {target, record.task.name, *(after & reach([record.task.name], self.run.parents))}
         for name in self._scheduler.reopen([target], waits_again):
             other = self.run.records[name]
             if name in self._calls:
@@ -217,26 +218,3 @@ class Growing(RunState):
 
     def _is_asked(self, name: str) -> bool:
         return name in self._conditions and self._conditions[name].task.name in self._calls
-
-    def _ancestors(self, name: str) -> set[str]:
-        seen: set[str] = set()
-        stack = [name]
-        while stack:
-            befores = [before for before in self.run.parents.get(stack.pop(), ()) if before not in seen]
-            seen.update(befores)
-            stack += befores
-        return seen
-
-    def _descendants(self, name: str) -> set[str]:
-        children: dict[str, list[str]] = {}
-        for after, befores in self.run.parents.items():
-            for before in befores:
-                children.setdefault(before, []).append(after)
-        seen: set[str] = set()
-        stack = [name]
-        while stack:
-            for child in children.get(stack.pop(), ()):
-                if child not in seen:
-                    seen.add(child)
-                    stack.append(child)
-        return seen

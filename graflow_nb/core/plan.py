@@ -11,6 +11,7 @@ from graflow_nb.core.basis import Basis
 from graflow_nb.core.condition import Condition, conditions_of
 from graflow_nb.core.errors import CycleError, MissingArgumentError, UnknownTaskError, did_you_mean
 from graflow_nb.core.param import Param
+from graflow_nb.core.reach import reach
 from graflow_nb.core.scheduler import Scheduler
 
 if TYPE_CHECKING:
@@ -165,11 +166,11 @@ class Plan:
 
     def ancestors(self, names: Iterable[str]) -> set[str]:
         """Return everything that these tasks wait for, themselves left out unless another waits for them."""
-        return _reach(names, self.parents)
+        return reach(names, self.parents)
 
     def descendants(self, names: Iterable[str]) -> set[str]:
         """Return everything that waits for these tasks."""
-        return _reach(names, self.children)
+        return reach(names, self.children)
 
     def check(self, names: Iterable[str]) -> None:
         """Raise if one of these tasks cannot run.
@@ -304,17 +305,6 @@ def _behind(
         if there := [behind for behind in made if behind is not None]:
             found[name] = there
     return found
-
-
-def _reach(names: Iterable[str], neighbours: Mapping[str, Sequence[str]]) -> set[str]:
-    seen: set[str] = set()
-    stack = list(names)
-    while stack:
-        for name in neighbours[stack.pop()]:
-            if name not in seen:
-                seen.add(name)
-                stack.append(name)
-    return seen
 
 
 def _cycle(parents: Mapping[str, Iterable[str]]) -> list[str] | None:

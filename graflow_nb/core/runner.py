@@ -18,7 +18,7 @@ from graflow_nb.core.iterators import torn
 from graflow_nb.core.rescuing import Rescuing
 from graflow_nb.core.settings import Recorded, Withdrawn
 from graflow_nb.core.status import Status
-from graflow_nb.core.stopping import UNSTARTED, Stopping
+from graflow_nb.core.stopping import Stopping
 from graflow_nb.core.timing import Timing
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Runner(Stopping, Timing, Growing, Composing, Conditions, Asking, Rescuing)
     def finish(self) -> None:
         """Close the run; what never started is cancelled, or waiting if the steps ran out."""
         for record in self.run.records.values():
-            if record.status in UNSTARTED or (record.status is _RUNNING and record.task.is_composite):
+            if record.status.is_pending or (record.status is _RUNNING and record.task.is_composite):
                 if self.run.ended is not None and not self.is_cancelled:
                     self._end(record, Status.SKIPPED, f"not started: {self._stopped}")
                 elif self.run.stopped and not self.is_cancelled:

@@ -51,6 +51,11 @@ class Status(Enum):
         return self in _FINAL
 
     @property
+    def is_pending(self) -> bool:
+        """Whether the task is still to be called, or called again."""
+        return self in _PENDING
+
+    @property
     def is_success(self) -> bool:
         """Whether the task has a result in this run."""
         return self in _SUCCESS
@@ -63,4 +68,5 @@ class Status(Enum):
 
 
 _SUCCESS = frozenset({Status.SUCCEEDED, Status.CACHED})
+_PENDING = frozenset({Status.WAITING, Status.READY, Status.RETRYING})
 _FINAL = _SUCCESS | {Status.FAILED, Status.SKIPPED, Status.CANCELLED}

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from graflow_nb.core.call import Call
     from graflow_nb.core.run import TaskRecord
 
-UNSTARTED = frozenset({Status.WAITING, Status.READY, Status.RETRYING})
-
 
 class Stopping(RunState):
     """The part of `graflow_nb.core.runner.Runner` that stops what runs."""
@@ -27,7 +25,7 @@ class Stopping(RunState):
         if "loop" in self._places:
             self._places["loop"].backend.interrupt()
         for record in list(self.run.records.values()):  # at once: what runs may take its time to stop
-            if record.status in UNSTARTED:
+            if record.status.is_pending:
                 self._end(record, Status.CANCELLED, f"not started: {self._stopped}")
 
     def cancel_task(self, name: str) -> Call | None:
@@ -44,7 +42,7 @@ class Stopping(RunState):
             for member in self._expanded[name].members:
                 if not self.run.records[member].status.is_final:
                     self.run.canceller(member)
-        elif record.status in {Status.WAITING, Status.READY, Status.RETRYING}:
+        elif record.status.is_pending:
             self._cancel_waiting({name}, "cancelled before it ran")
         return None
 

@@ -11,6 +11,7 @@ from graflow_nb.core.commands import Again, End, Next, writes_in
 from graflow_nb.core.composites import Composite, entries, unmade
 from graflow_nb.core.errors import GraflowError, LostError
 from graflow_nb.core.policy import Failure, stops_early
+from graflow_nb.core.reach import followers, reach
 from graflow_nb.core.status import Status
 from graflow_nb.core.surroundings import Surroundings
 from graflow_nb.incremental.explain import Reason
@@ -205,7 +206,7 @@ class Preview:
         cycle = cycles.get(target, 1) + 1
         if cycle > min(self._tasks[target].options.max_cycles, _FAR):
             return
-        between = {target, name, *self._before(name)}
+        between = {target, name, *reach([name], self._parents)}
         for one in since:
             if one in between:
                 rounds[one] = rounds.get(one, 1) + 1
@@ -221,10 +222,7 @@ class Preview:
 
     def _after(self, name: str) -> set[str]:
         """Return a task and all that waits for it."""
-        children: dict[str, list[str]] = {}
-        for after, befores in self._parents.items():
-            for before in befores:
-                children.setdefault(before, []).append(after)
+        children = followers(self._parents)
         found, stack = {name}, [name]
         while stack:
             one = stack.pop()
@@ -237,16 +235,6 @@ class Preview:
                 found.add(owner)
                 stack += [after for after in children.get(owner, ()) if after not in found]
                 found.update(stack)
-        return found
-
-    def _before(self, name: str) -> set[str]:
-        """Return all that a task waits for."""
-        found: set[str] = set()
-        stack = [name]
-        while stack:
-            befores = [before for before in self._parents.get(stack.pop(), ()) if before not in found]
-            found.update(befores)
-            stack += befores
         return found
 
     def _look_into(self, task: Composite, expansion: Expansion) -> None:
