@@ -235,3 +235,28 @@ def test_a_task_may_be_named_as_a_condition_would_be():
         Task("a", lambda: 1, when=lambda: True)
         Task("a?", lambda: 2)
     assert dict(again(flow).results) == {"a": 1, "a?": 2}
+
+
+def test_a_condition_after_a_skipped_task_is_up_to_date_when_it_was_asked():
+    with workflow("f") as flow:
+
+        @task
+        def rows():
+            return 3
+
+        @task(when=lambda rows: rows > 5)
+        def many(rows):
+            return rows
+
+        @task(when=lambda inputs: len(inputs) == 1)
+        def report(rows, many=None):
+            return rows, many
+
+        _ = (rows | many) >> report
+
+    assert {name: str(status) for name, status in flow.run().statuses.items()} == {
+        "rows": "succeeded",
+        "many": "skipped",
+        "report": "succeeded",
+    }
+    assert flow.stale(flow.plan()) == {}

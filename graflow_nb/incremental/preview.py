@@ -86,14 +86,17 @@ class Preview:
         ):
             self._skipped.add(name)
         elif self._is_wanted(name):
-            here: Binding | str = binding
-            if self._skipped or self._cut:
-                instead = self._jumped.get(name)
-                here = adapted(task, binding, lambda before: self._is_gone(before, name), instead)
+            here = self._adapted(task, binding, name)
             if isinstance(here, str):
                 self._skipped.add(name)
             else:
                 self._look(task, here)
+
+    def _adapted(self, task: Task, binding: Binding, at: str) -> Binding | str:
+        """Return a binding of what is there, as a run does; or why the task cannot be called."""
+        if not (self._skipped or self._cut):
+            return binding
+        return adapted(task, binding, lambda before: self._is_gone(before, at), self._jumped.get(at))
 
     def _is_gone(self, before: str, after: str) -> bool:
         if after in self._jumped:
@@ -105,8 +108,12 @@ class Preview:
         condition = self._conditions.get(name)
         if condition is None:
             return True
+        binding = self._adapted(condition.task, condition.binding, name)
+        if isinstance(binding, str):
+            self._skipped.add(name)
+            return False
         try:
-            found = self._cache.look(condition.task, condition.binding, self.made, self._surroundings)
+            found = self._cache.look(condition.task, binding, self.made, self._surroundings)
             answer = None
             if found.kept is not None:
                 produced = self._cache.produced(found.kept)
