@@ -186,7 +186,6 @@ class Growing(RunState):
             )
         again = {target, *after}
         self._cut = {edge for edge in self._cut if edge[1] not in again}
-        self._skipped -= again
 
         def waits_again(name: str) -> bool:
             there = self.run.records[name]
@@ -203,6 +202,7 @@ class Growing(RunState):
                 self._outrun.add(name)
             other.status, other.produced, other.error = Status.WAITING, None, None
             self._earlier_outputs[name] = [*other.outputs]
+            self._skipped.discard(name)
             self._answers.discard(name)
             self._undecided.pop(name, None)
             self._expanded.pop(name, None)

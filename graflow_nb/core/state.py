@@ -218,6 +218,8 @@ class RunState:
             What it takes while it runs, beside what its options say.
         """
         name = task.name
+        self._skipped.discard(name)  # after a jump back it may be there once more
+        self._answers.discard(name)
         self.run.records[name] = TaskRecord(task)
         self._bindings[name] = binding
         self.run.parents[name] = parents
