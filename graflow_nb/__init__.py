@@ -50,10 +50,11 @@ from graflow_nb.core.errors import (
 )
 from graflow_nb.core.execution_context import ExecutionContext
 from graflow_nb.core.graph import TaskGraph
+from graflow_nb.core.known_backends import register_backend
 from graflow_nb.core.policy import Failure, at_least, best_effort, critical, first_success, strict
 from graflow_nb.core.retry import RetryPolicy
 from graflow_nb.core.run import Run
-from graflow_nb.core.services import Services, register_backend, set_services
+from graflow_nb.core.services import Services, set_services
 from graflow_nb.core.status import Status
 from graflow_nb.core.task import Defined, Task, TaskWrapper
 from graflow_nb.core.workflow import WorkflowContext, workflow

@@ -8,8 +8,8 @@ from graflow_nb.core.absence import adapted, with_data
 from graflow_nb.core.arguments import Missing
 from graflow_nb.core.commands import writes_in
 from graflow_nb.core.errors import ConditionError, LostError, TaskCancelled, describe
+from graflow_nb.core.known_backends import THREADS
 from graflow_nb.core.run import TaskRecord
-from graflow_nb.core.services import THREADS
 from graflow_nb.core.settings import Recorded, Withdrawn
 from graflow_nb.core.state import RunState
 from graflow_nb.core.status import Status

@@ -374,7 +374,7 @@ class Runner(Stopping, Timing, Growing, Composing, Conditions, Asking, Rescuing)
             task = self._record(name).task
             self._place(self._place_of(task)).put_first(name, task.options.priority)
 
-    def _place_of(self, task: Task) -> str:
+    def _place_of(self, task: Task) -> Any:
         if task.options.backend:
             return task.options.backend
         if task.is_coroutine:

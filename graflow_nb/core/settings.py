@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from graflow_nb.core.services import THREADS
+from graflow_nb.core.known_backends import THREADS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -148,7 +148,7 @@ class Settings:
         After a failure nothing new starts.
     max_steps : int or None
         How many tasks may run.
-    backend : str
+    backend : str or object
         Where calls happen of which nothing else is said.
     """
 
@@ -163,4 +163,4 @@ class Settings:
     resources: Mapping[str, int] = field(default_factory=dict)
     fail_fast: bool = False
     max_steps: int | None = None
-    backend: str = THREADS
+    backend: Any = THREADS
