@@ -21,6 +21,7 @@ class Backend(Protocol):
     Large values may stay where they were made: a value of an outcome may be a `graflow_nb.core.away.Away`. A
     backend that has a method ``takes(away)`` is handed those of which it returns True as they are, among the
     arguments and wherever else the job holds them; it puts the values in their place where it makes the call.
+    If one turns out to be lost, it lets go of that (`Away.let_go`), and delivers `Sent.failed(Withdrawn())`.
 
     Attributes
     ----------
