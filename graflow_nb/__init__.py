@@ -180,6 +180,13 @@ def _processes(workers: int | None) -> Backend:
     return ProcessBackend(workers)
 
 
+def _dask(workers: int | None, where: Any = None) -> Backend:
+    """Make the backend of a Dask cluster, which is loaded when it is first asked for."""
+    from graflow_nb.backends.dask.backend import DaskBackend
+
+    return DaskBackend(workers, where)
+
+
 def _described(value: Any) -> Sequence[str]:
     """Tell a value in a few words, as `graflow_nb.views.preview` does."""
     from graflow_nb.views.preview import preview
@@ -190,6 +197,7 @@ def _described(value: Any) -> Sequence[str]:
 set_services(default_services)
 set_describe(_described)
 register_backend("processes", _processes)
+register_backend("dask", _dask, schemes=("tcp", "tls", "ucx", "ws", "wss"), package="distributed")
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

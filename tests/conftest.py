@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from clusters import processes
 from reading import Write, new_project
 from shells import Notebook, new_notebook
 
@@ -47,6 +48,14 @@ def chromium_path() -> str:
     if IN_CI:
         pytest.fail(absent)
     pytest.skip(absent)
+
+
+@pytest.fixture(scope="session")
+def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return the address of a Dask scheduler with two workers, each a process of its own."""
+    pytest.importorskip("distributed")
+    with processes(tmp_path_factory.mktemp("dask")) as there:
+        yield there.address
 
 
 @pytest.fixture

@@ -32,17 +32,31 @@ from graflow_nb import (
 )
 from graflow_nb.core.status import Status
 
-BACKENDS = ["threads", "processes"]
-ELSEWHERE = ["processes"]  # where tasks do not share this process's memory
+DASK = ["dask", "scheduler"]  # a cluster that is started here, and the address of one
+BACKENDS = ["threads", "processes", *DASK]
+ELSEWHERE = ["processes", *DASK]  # where tasks do not share this process's memory
 
 
 @pytest.fixture(params=BACKENDS)
 def backend(request):
-    return request.param
+    return backend_of(request)
 
 
 @pytest.fixture(params=ELSEWHERE)
 def elsewhere(request):
+    return backend_of(request)
+
+
+def backend_of(request):
+    """Return the name of a backend, or the address that a fixture of its name gives."""
+    if request.param in DASK:
+        pytest.importorskip("distributed")
+    return request.getfixturevalue("scheduler") if request.param == "scheduler" else request.param
+
+
+@pytest.fixture(params=["processes"])
+def own_process(request):
+    """Where each call has a process to itself, which can be ended: a worker of Dask holds others' results."""
     return request.param
 
 
@@ -424,8 +438,8 @@ class TestRetriesAndTimeouts:
 
         assert isinstance(flow.run().errors["slow"], TaskTimeout)
 
-    def test_a_timeout_in_one_long_call(self, elsewhere):
-        with workflow("w", backend=elsewhere) as flow:
+    def test_a_timeout_in_one_long_call(self, own_process):
+        with workflow("w", backend=own_process) as flow:
 
             @task(timeout=0.3)
             def slow():
@@ -460,9 +474,9 @@ class TestCancel:
         run.wait()
         assert run.statuses["slow"] is run.statuses["after"] is Status.CANCELLED
 
-    def test_the_run_in_one_long_call(self, elsewhere, tmp_path):
+    def test_the_run_in_one_long_call(self, own_process, tmp_path):
         flag = tmp_path / "started"
-        with workflow("w", backend=elsewhere) as flow:
+        with workflow("w", backend=own_process) as flow:
 
             @task
             def slow():
@@ -521,9 +535,9 @@ class TestCancel:
 
 
 class TestLostWorkers:
-    def test_one_fails_its_task_only(self, elsewhere, tmp_path):
+    def test_one_fails_its_task_only(self, own_process, tmp_path):
         killed = tmp_path / "killed"
-        with workflow("w", backend=elsewhere) as flow:
+        with workflow("w", backend=own_process) as flow:
 
             @task
             def other():
@@ -574,9 +588,9 @@ class TestLostWorkers:
 
         assert flow.run(workers=1).results["after"] == 1
 
-    def test_what_it_started_ends_with_it(self, elsewhere, tmp_path):
+    def test_what_it_started_ends_with_it(self, own_process, tmp_path):
         pid = tmp_path / "pid"
-        with workflow("w", backend=elsewhere) as flow:
+        with workflow("w", backend=own_process) as flow:
 
             @task(timeout=0.5)
             def slow():

@@ -51,7 +51,9 @@ class Backend(Protocol):
     6
     """
 
-    slots: int
+    @property
+    def slots(self) -> int:
+        """How many calls run at once."""
 
     def open(self, deliver: Callable[[Outcome | Call], None]) -> None:
         """Get ready. `deliver` takes each outcome, from any thread."""
