@@ -28,6 +28,8 @@ class Processes:
     """
 
     def __init__(self, folder: Path, workers: int = 2) -> None:
+        from distributed import Client
+
         self._folder = folder
         file = folder / "scheduler.json"
         self.scheduler = self._start("scheduler", "--port", "0", "--no-dashboard", "--scheduler-file", str(file))
@@ -43,6 +45,8 @@ class Processes:
             )
             for _ in range(workers)
         ]  # fmt: skip
+        with Client(self.address, set_as_default=False) as client:
+            client.wait_for_workers(workers, timeout=60)
 
     def _start(self, what: str, *options: str) -> subprocess.Popen[bytes]:
         with (self._folder / f"{what}.log").open("ab") as log:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 from clusters import processes
+from hypothesis import settings
 from reading import Write, new_project
 from shells import Notebook, new_notebook
 
@@ -56,6 +56,9 @@ def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     pytest.importorskip("distributed")
     with processes(tmp_path_factory.mktemp("dask")) as there:
         yield there.address
+        from graflow_nb.backends.dask.cluster import close_all
+
+        close_all()
 
 
 @pytest.fixture

@@ -793,6 +793,24 @@ class TestChannel:
 
         assert flow.run(workers=4).results["total"] == (400, 400)
 
+    @pytest.mark.parametrize("value", ["same", ("same",), (), "array"], ids=repr)
+    def test_values_of_any_kind(self, backend, value):
+        np = pytest.importorskip("numpy")
+        with workflow("w", backend=backend) as flow:
+
+            @task
+            def write():
+                context.channel.set("x", np.ones(3) if value == "array" else value)
+                return context.channel.get("x")
+
+            @task
+            def read(write):
+                return context.channel.get("x"), context.channel.get("x")
+
+        run = flow.run()
+        assert np.array_equal(run.results["read"][0], run.results["write"])
+        assert np.array_equal(run.results["read"][1], run.results["write"])
+
     def test_what_is_wrong_is_said(self, backend):
         with workflow("w", backend=backend, channel={"x": "text"}) as flow:
 

@@ -142,7 +142,7 @@ class TestResults:
 
             @task
             def talk():
-                print("x" * 300_000)
+                sys.stdout.write("x" * 300_000)
                 return 1
 
         assert flow.execute() == 1
@@ -222,6 +222,7 @@ class TestClusters:
         assert run.statuses["twice"] is Status.SUCCEEDED
 
     def test_the_link_to_its_dashboard_is_shown(self):
+        clusters.close_all()
         run = arrays().run()
         assert any(re.search(r"http://127\.0\.0\.1:\d+/status", note) for note in run.notes)
 
@@ -261,8 +262,17 @@ class TestWrong:
     def test_other_versions(self, scheduler, monkeypatch):
         monkeypatch.setattr(clusters, "versions_here", lambda: {"Python": "3.1.0", "graflow-nb": "0.0.7"})
         clusters.close_all()
-        with pytest.raises(BackendError, match="has other versions: Python .* there and 3.1.0 here, graflow-nb"):
+        with pytest.raises(BackendError, match=r"has other versions: Python .* there and 3.1.0 here, graflow-nb"):
             arrays(scheduler).run()
+
+    def test_other_versions_of_a_worker_that_came_later(self, monkeypatch):
+        flow = arrays()
+        flow.run()
+        other = {"Python": "3.1.0", "graflow-nb": "0.0.7"}
+        monkeypatch.setattr("graflow_nb.backends.dask.letters.versions_here", lambda: other)
+        error = flow.run(force=True).errors["load"]
+        assert isinstance(error, BackendError)
+        assert "a Dask worker has other versions than the run: Python 3.1.0 there" in str(error)
 
     def test_a_closed_client(self, scheduler):
         with distributed.Client(scheduler, set_as_default=False) as there:
@@ -273,7 +283,7 @@ class TestWrong:
     def test_workers_that_are_threads_of_this_process(self):
         with (
             distributed.LocalCluster(
-                n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+                n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0"
             ) as own,
             distributed.Client(own, set_as_default=False) as there,
             pytest.raises(BackendError, match='use backend="threads"'),
@@ -389,7 +399,7 @@ def test_one_that_always_kills_its_worker():
         distributed.LocalCluster(
             n_workers=1,
             threads_per_worker=1,
-            dashboard_address=None,
+            dashboard_address=":0",
             scheduler_kwargs={"allowed_failures": 0},
         ) as own,
         distributed.Client(own, set_as_default=False) as there,

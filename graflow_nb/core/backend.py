@@ -102,6 +102,11 @@ class Backends:
         for name, backend in self._made.items():
             backend.open(deliver(name))
 
+    def take_notes(self) -> list[str]:
+        """Return what should be told of them; a backend has a method `take_note` if there may be something."""
+        taken = [take() for backend in self._made.values() if (take := getattr(backend, "take_note", None))]
+        return [note for note in taken if note]
+
     def close(self) -> None:
         """Close all."""
         for backend in self._made.values():

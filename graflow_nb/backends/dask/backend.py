@@ -16,7 +16,7 @@ from graflow_nb.backends.home import HomeEnd, packed_job
 from graflow_nb.backends.mirror import own_modules
 from graflow_nb.backends.packing import pack, unpack
 from graflow_nb.core.away import Away
-from graflow_nb.core.errors import BackendError, TaskCancelled, WorkerLostError, describe
+from graflow_nb.core.errors import BackendError, GraflowError, TaskCancelled, WorkerLostError, describe
 from graflow_nb.core.job import Sent
 from graflow_nb.core.settings import Withdrawn
 
@@ -93,11 +93,10 @@ class DaskBackend:
         """How many calls the cluster is handed at once."""
         return self._workers or max(_FEWEST, _AHEAD * self._threads)
 
-    @property
-    def note(self) -> str:
-        """What a run says of it: where its dashboard is."""
-        link = self._cluster.client.dashboard_link if self._cluster is not None else ""
-        return f"Dask: {link}" if link else ""
+    def take_note(self) -> str:
+        """Return what a run should say of it: where its dashboard is, the first time."""
+        link = self._cluster.take_link() if self._cluster is not None else ""
+        return f"Dask shows what its workers do at {link}" if link else ""
 
     def open(self, deliver: Callable[[Outcome], None]) -> None:
         """Connect, or start the cluster; see that both sides understand each other."""
@@ -302,6 +301,9 @@ class DaskBackend:
                     self._fail(out, WorkerLostError(f"nothing was heard of what came of task {name!r}"))
             elif status != "pending":
                 self._fail(out, self._gone() if is_gone else self._why(out, status))
+        if is_gone and self._cluster is not None:
+            self._cluster.unwatch(self._look)
+            self._cluster.give_up()
 
     def _why(self, out: _Out, status: str) -> BaseException:
         """Return the error of a call that Dask could not make."""
@@ -316,6 +318,8 @@ class DaskBackend:
                 f"the Dask worker of task {name!r} ended before the task did, as often as the scheduler tries it. "
                 f"If nobody killed it, it crashed, or was short of memory"
             )
+        if isinstance(error, GraflowError):
+            return error
         if error is None:
             return WorkerLostError(f"task {name!r} was cancelled on the Dask cluster ({status})")
         return BackendError(f"Dask could not make the call of task {name!r} ({describe(error)})")

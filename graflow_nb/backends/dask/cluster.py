@@ -50,7 +50,8 @@ class Cluster:
         Under which workers speak to this process.
     """
 
-    def __init__(self, client: Any, own: Any = None) -> None:
+    def __init__(self, client: Any, own: Any = None, *, is_ours: bool = True) -> None:
+        self._is_ours = is_ours
         self.client = client
         self.topic = f"graflow-{uuid.uuid4().hex}"
         self._own = own
@@ -58,6 +59,7 @@ class Cluster:
         self._watchers: list[Callable[[], None]] = []
         self._heard: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._checked: set[str] = set()
+        self._is_shown = False
         client.subscribe_topic(self.topic, self._hear)
         threading.Thread(target=self._work, name="graflow-dask", daemon=True).start()
 
@@ -81,6 +83,12 @@ class Cluster:
         """Return which resources some worker says that it has."""
         declared = {name for worker in self._workers().values() for name in worker.get("resources", ())}
         return declared.intersection(needed)
+
+    def take_link(self) -> str:
+        """Return where its dashboard is, once."""
+        link = "" if self._is_shown else str(self.client.dashboard_link or "")
+        self._is_shown = True
+        return link
 
     def _workers(self) -> dict[str, Any]:
         return dict(self.client.scheduler_info(n_workers=-1)["workers"])
@@ -138,7 +146,13 @@ class Cluster:
 
     def unwatch(self, look: Callable[[], None]) -> None:
         """Stop looking."""
-        self._watchers.remove(look)
+        if look in self._watchers:
+            self._watchers.remove(look)
+
+    def give_up(self) -> None:
+        """Try no longer to reach a scheduler that is gone; returns at once."""
+        if self._is_ours:
+            threading.Thread(target=self.close, name="graflow-dask-closes", daemon=True).start()
 
     def close(self) -> None:
         """Close what was opened here."""
@@ -237,7 +251,7 @@ def _opened(where: Any, workers: int | None) -> Cluster:
             raise BackendError(f"the Dask client that was given is {where.status}: make a new Client")
         if where.asynchronous:
             raise BackendError("the Dask client that was given has asynchronous=True: give one without")
-        return Cluster(where)
+        return Cluster(where, is_ours=False)
     try:
         client = _client(where, timeout=_CONNECTING, set_as_default=False, name="graflow")
     except Exception as error:  # OSError, and whatever an address may be wrong with

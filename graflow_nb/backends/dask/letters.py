@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from functools import cache
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -49,11 +50,13 @@ class Letter:
         What the worker takes over, and the digest of that.
     modules : sequence of str
         The user's own modules that are loaded where the call comes from.
+    versions : mapping
+        `versions_here`, where it comes from.
     tells_begin : bool
         Whether somebody wants to know when it begins.
     """
 
-    __slots__ = ("call", "mirror", "modules", "packed", "tells_begin", "topic", "wanted")
+    __slots__ = ("call", "mirror", "modules", "packed", "tells_begin", "topic", "versions", "wanted")
 
     def __init__(
         self,
@@ -72,6 +75,7 @@ class Letter:
         self.wanted = wanted
         self.mirror = mirror
         self.modules = modules
+        self.versions = versions_here()
         self.tells_begin = tells_begin
 
     def __reduce__(self) -> Any:
@@ -147,6 +151,7 @@ class Left(NamedTuple):
     shown: Sequence[str]
 
 
+@cache
 def versions_here() -> dict[str, str]:
     """Return the versions on which it depends whether two processes understand each other."""
     found = {"Python": platform.python_version()}

@@ -13,17 +13,17 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Final
 
 from graflow_nb.backends.afar import take_over_afar
-from graflow_nb.backends.dask.letters import BEGIN, LOST, SMALL, Left, Made
+from graflow_nb.backends.dask.letters import BEGIN, LOST, SMALL, Left, Made, differences, versions_here
 from graflow_nb.backends.mirror import current_quick, restore_quick
 from graflow_nb.backends.packing import beside, is_sendable, pack, unsendable
 from graflow_nb.backends.there import OUTCOME, HomeLink, let_go, make_for, packed_outcome, stand_in
 from graflow_nb.backends.threads import raise_in_thread
 from graflow_nb.core.away import described
 from graflow_nb.core.call import Outcome
-from graflow_nb.core.errors import TaskCancelled
+from graflow_nb.core.errors import BackendError, TaskCancelled
 from graflow_nb.core.inherit import open_inheritance
 from graflow_nb.incremental.files import state_of
-from graflow_nb.incremental.prints import is_as_it_was, is_identity
+from graflow_nb.incremental.prints import is_as_it_was
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -180,12 +180,17 @@ def _prepare(letter: Letter) -> None:
             _taken[0] = True
             open_inheritance()
             stand_in()
+        if letter.versions != versions_here() and (found := differences(versions_here(), letter.versions)):
+            raise BackendError(
+                f"a Dask worker has other versions than the run: {', '.join(found)}. What one writes the other "
+                f"might not read: install the same in both places"
+            )
         is_alone = len(_begun) == 1
         if is_alone and _at_rest:
             restore_quick(_at_rest)  # what the call before has changed, this one must not see
-        digest, found = letter.mirror
+        digest, mirrored = letter.mirror
         if digest != _taken[1]:
-            take_over_afar(found)
+            take_over_afar(mirrored)
             _taken[1] = digest
             _at_rest.clear()
         if not _at_rest:
@@ -229,8 +234,7 @@ def _left(outcome: Outcome, at_least: int = SMALL) -> Made | None:
         return None
     nonce = uuid.uuid4().hex
     for name, value in list(large.items()):
-        print_ = outcome.prints.get(name)
-        if (print_ is None or is_identity(print_)) and (refusal := is_sendable(value)) is not None:
+        if (refusal := is_sendable(value)) is not None:
             if name is None:
                 outcome.error = unsendable(outcome.name, [("its result", "result", value)], refusal)
                 return None
