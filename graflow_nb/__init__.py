@@ -18,12 +18,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from graflow_nb.backends import at_first  # noqa: F401 - it notes what the environment is now
 from graflow_nb.backends.loop import LoopBackend
 from graflow_nb.backends.threads import ThreadBackend
 from graflow_nb.core.compose import Chain, ParallelGroup, chain, parallel
 from graflow_nb.core.context import TaskContext, context
 from graflow_nb.core.decorators import task
 from graflow_nb.core.errors import (
+    BackendError,
     ConditionError,
     CycleError,
     CycleLimitError,
@@ -71,6 +73,7 @@ if TYPE_CHECKING:
     from graflow_nb.notebook.loaded import LoadedFlow
 
 __all__ = [
+    "BackendError",
     "Chain",
     "ConditionError",
     "CycleError",

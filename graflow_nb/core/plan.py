@@ -85,10 +85,11 @@ class Plan:
         self.frames: Mapping[str, Sequence[str]] = _frames(graph)
         self.keys = [*channel]
         self.basis = Basis(graph)
-        self.parents: dict[str, Sequence[str]] = {
+        written: dict[str, Sequence[str]] = {
             name: joins[0] if len(joins) == 1 else graph.predecessors(name)
             for name, joins in self.basis.joins.items()
         }
+        self.parents = written
         self._children: dict[str, list[str]] | None = None
         names = Names(graph)
         reads = {name: scope.reads(task) if scope else READS_NOTHING for name, task in self.tasks.items()}
@@ -100,7 +101,8 @@ class Plan:
             for name, task in conditions.items()
         }
         self._infer(taken, asked, may_be_cyclic=graph.may_be_cyclic)
-        resolver = Resolver(graph, names, self._is_ancestor, _taken_by_somebody(self.tasks, given or {}), channel)
+        given = _taken_by_somebody(self.tasks, given) if given else {}
+        resolver = Resolver(names, self.basis.joins, written, self._is_ancestor, given, channel)
         self.basis.complete(names.variables, taken, resolver.by_ancestry)
         if earlier is not None:
             known = [name for name in self.basis.alike(earlier.basis) if name in earlier.bindings]
@@ -283,7 +285,7 @@ def _frames(graph: TaskGraph) -> dict[str, Sequence[str]]:
 
 def _taken_by_somebody(tasks: Mapping[str, Task], given: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return `given`, if each of it is a parameter of the workflow or of one of its tasks."""
-    known = {p.name for task in tasks.values() for p in task.parameters} if given else set()
+    known = {p.name for task in tasks.values() for p in task.parameters}
     known |= {name for name, task in tasks.items() if isinstance(task, Param)}
     for name in given:
         if name not in known:

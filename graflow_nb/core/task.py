@@ -340,7 +340,7 @@ def parameters_of(fn: Callable[..., Any]) -> tuple[Parameter, ...]:
         code = fn.__code__
         flags, count = code.co_flags, code.co_argcount
         if not (code.co_kwonlyargcount or code.co_posonlyargcount or flags & inspect.CO_VARKEYWORDS):
-            plain = _plain_parameters(code.co_varnames[:count], fn.__defaults__ or ()) if count else ()
+            plain = _plain_parameters(code.co_varnames[:count], fn.__defaults__) if count else ()
             return (*plain, _rest(code.co_varnames[count])) if flags & inspect.CO_VARARGS else plain
     try:
         signature = inspect.signature(fn)
@@ -361,8 +361,10 @@ def _rest(name: str) -> Parameter:
     return Parameter(name, inspect.Parameter.VAR_POSITIONAL)
 
 
-def _plain_parameters(names: tuple[str, ...], defaults: tuple[Any, ...]) -> tuple[Parameter, ...]:
+def _plain_parameters(names: tuple[str, ...], defaults: tuple[Any, ...] | None) -> tuple[Parameter, ...]:
     """Do what `inspect.signature` does, fifteen times as fast, for functions without special parameters."""
+    if not defaults:
+        return _required(names)
     required = len(names) - len(defaults)
     rest = zip(names[required:], defaults, strict=True)
     return (*_required(names[:required]), *[Parameter(name, _PLAIN, default) for name, default in rest])
