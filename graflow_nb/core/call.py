@@ -186,19 +186,8 @@ class Outcome:
     """
 
     __slots__ = (
-        "commands",
-        "ended",
-        "error",
-        "kept",
-        "name",
-        "number",
-        "outputs",
-        "prints",
-        "started",
-        "unsent",
-        "value",
-        "variables",
-        "worker",
+        "commands", "ended", "error", "kept", "name", "number", "outputs", "prints", "started", "unsent", "value",
+        "variables", "worker",
     )  # fmt: skip
 
     def __init__(self, name: str, number: int = 0) -> None:
