@@ -18,12 +18,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from graflow_nb.backends import at_first  # noqa: F401 - it notes what the environment is now
 from graflow_nb.backends.loop import LoopBackend
 from graflow_nb.backends.threads import ThreadBackend
+from graflow_nb.core.away import set_describe
 from graflow_nb.core.compose import Chain, ParallelGroup, chain, parallel
 from graflow_nb.core.context import TaskContext, context
 from graflow_nb.core.decorators import task
 from graflow_nb.core.errors import (
+    BackendError,
     ConditionError,
     CycleError,
     CycleLimitError,
@@ -50,10 +53,11 @@ from graflow_nb.core.errors import (
 )
 from graflow_nb.core.execution_context import ExecutionContext
 from graflow_nb.core.graph import TaskGraph
+from graflow_nb.core.known_backends import register_backend
 from graflow_nb.core.policy import Failure, at_least, best_effort, critical, first_success, strict
 from graflow_nb.core.retry import RetryPolicy
 from graflow_nb.core.run import Run
-from graflow_nb.core.services import Services, register_backend, set_services
+from graflow_nb.core.services import Services, set_services
 from graflow_nb.core.status import Status
 from graflow_nb.core.task import Defined, Task, TaskWrapper
 from graflow_nb.core.workflow import WorkflowContext, workflow
@@ -62,6 +66,7 @@ from graflow_nb.incremental.files import File
 from graflow_nb.incremental.fingerprint import fingerprint
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from os import PathLike
 
     from IPython.core.interactiveshell import InteractiveShell
@@ -70,6 +75,7 @@ if TYPE_CHECKING:
     from graflow_nb.notebook.loaded import LoadedFlow
 
 __all__ = [
+    "BackendError",
     "Chain",
     "ConditionError",
     "CycleError",
@@ -174,7 +180,15 @@ def _processes(workers: int | None) -> Backend:
     return ProcessBackend(workers)
 
 
+def _described(value: Any) -> Sequence[str]:
+    """Tell a value in a few words, as `graflow_nb.views.preview` does."""
+    from graflow_nb.views.preview import preview
+
+    return preview(value)
+
+
 set_services(default_services)
+set_describe(_described)
 register_backend("processes", _processes)
 
 

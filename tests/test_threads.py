@@ -32,6 +32,11 @@ def opened(backend):
     return backend, lambda: outcomes.get(timeout=WAIT)
 
 
+def threads():
+    """Return the threads that make calls, and those that wait for more."""
+    return [thread for thread in threading.enumerate() if thread.name.startswith("graflow-")]
+
+
 @pytest.fixture(autouse=True)
 def _leaves_no_thread():
     before = set(threading.enumerate())
@@ -76,7 +81,7 @@ class TestThreadBackend:
         backend.close()
         release.set()
         assert take().name == "a"
-        for thread in backend._threads:
+        for thread in threads():
             thread.join(WAIT)
         assert dropped == []
 

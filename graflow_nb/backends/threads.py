@@ -10,6 +10,7 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final
 
+from graflow_nb.backends.crew import crew
 from graflow_nb.backends.numeric import numeric_threads
 from graflow_nb.core.call import Outcome
 from graflow_nb.core.errors import TaskCancelled
@@ -29,7 +30,7 @@ def default_workers() -> int:
 
 
 class ThreadBackend:
-    """Daemon threads fed by a queue.
+    """Daemon threads fed by a queue, from those of the process that wait for work (`graflow_nb.backends.crew`).
 
     Not a `concurrent.futures.ThreadPoolExecutor`: that one waits for its threads when it is left and when
     Python ends, so an interrupted run would hang in a task's sleep, and it does not say which thread
@@ -57,10 +58,10 @@ class ThreadBackend:
         self._bell: SimpleQueue[bool] = SimpleQueue()
         self._is_ringing = False
         self._submitted = 0
-        self._threads: list[threading.Thread] = []
+        self._threads = 0
         self._starting = threading.Lock()
         self._is_closed = False
-        self._tender: threading.Thread | None = None
+        self._has_tender = False
         self._alarm: SimpleQueue[bool] = SimpleQueue()  # wakes it
         self._is_tended = False
         self._busy: dict[int, Call | None] = {}
@@ -81,7 +82,7 @@ class ThreadBackend:
         is_own = threading.get_ident() in self._busy  # it is between two calls, and takes the next itself
         if not self._threads:
             self._start_one()
-        elif not self._is_tended and len(self._calls) > is_own and len(self._threads) < self.slots:
+        elif not self._is_tended and len(self._calls) > is_own and self._threads < self.slots:
             self._have_tended()
         if len(self._calls) > is_own:
             self._ring()
@@ -113,23 +114,21 @@ class ThreadBackend:
         self._alarm.put(False)
         with self._starting:
             self._is_closed = True
-            for _ in self._threads:
+            for _ in range(self._threads):
                 self._bell.put(False)
 
     def _start_one(self) -> None:
         with self._starting:  # so that `close` tells every thread
             if not self._is_closed:
-                name = f"graflow-{len(self._threads) + 1}"
-                thread = threading.Thread(target=self._work, name=name, daemon=True)
-                self._threads.append(thread)
-                thread.start()
+                self._threads += 1
+                crew.have(self._work, f"graflow-{self._threads}")
 
     def _have_tended(self) -> None:
         """See that somebody looks whether a call still waits that waits now."""
         self._is_tended = True
-        if self._tender is None:
-            self._tender = threading.Thread(target=self._tend, name="graflow-tender", daemon=True)
-            self._tender.start()
+        if not self._has_tender:
+            self._has_tender = True
+            crew.have(self._tend, "graflow-tender")
         self._alarm.put(True)
 
     def _tend(self) -> None:
@@ -137,7 +136,7 @@ class ThreadBackend:
 
         A thread of its own does this: any other may be in a long call, or in a long look at what one made.
         """
-        while len(self._threads) < self.slots and self._alarm.get():
+        while self._threads < self.slots and self._alarm.get():
             while True:
                 submitted = self._submitted
                 try:
@@ -145,10 +144,10 @@ class ThreadBackend:
                         return
                 except Empty:
                     late = submitted - self._submitted + len(self._calls)
-                    for _ in range(min(late, self.slots - len(self._threads))):
+                    for _ in range(min(late, self.slots - self._threads)):
                         self._start_one()
                 self._is_tended = False  # before looking, so that what comes now raises the alarm again
-                if not self._calls or len(self._threads) >= self.slots:
+                if not self._calls or self._threads >= self.slots:
                     break
                 self._is_tended = True
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from graflow_nb.core.call import Call, Outcome
 
@@ -17,6 +17,10 @@ class Backend(Protocol):
     `Call.run` makes a call where it is. To make it in another process, send the `graflow_nb.core.job.Job` that
     `Sent(call).job()` returns, let `graflow_nb.core.job.make` make it there, and deliver what `Sent.taken` returns
     for the outcome that comes back (or `Sent.failed`, for an error).
+
+    Large values may stay where they were made: a value of an outcome may be a `graflow_nb.core.away.Away`. A
+    backend that has a method ``takes(away)`` is handed those of which it returns True as they are, among the
+    arguments and wherever else the job holds them; it puts the values in their place where it makes the call.
 
     Attributes
     ----------
@@ -68,20 +72,20 @@ class Backend(Protocol):
 
 
 class Backends:
-    """The backends of one run, by name. Each is made when it is first asked for.
+    """The backends of one run, by name, address or client. Each is made when it is first asked for.
 
     Parameters
     ----------
     make : callable
-        Makes one, from its name.
+        Makes one, from its name, address or client.
     """
 
-    def __init__(self, make: Callable[[str], Backend]) -> None:
+    def __init__(self, make: Callable[[Any], Backend]) -> None:
         self._make = make
-        self._made: dict[str, Backend] = {}
-        self._deliver: Callable[[str], Callable[[Outcome | Call], None]] | None = None
+        self._made: dict[Any, Backend] = {}
+        self._deliver: Callable[[Any], Callable[[Outcome | Call], None]] | None = None
 
-    def __getitem__(self, name: str) -> Backend:
+    def __getitem__(self, name: Any) -> Backend:
         backend = self._made.get(name)
         if backend is None:
             backend = self._made[name] = self._make(name)
@@ -89,7 +93,7 @@ class Backends:
                 backend.open(self._deliver(name))
         return backend
 
-    def open(self, deliver: Callable[[str], Callable[[Outcome | Call], None]]) -> None:
+    def open(self, deliver: Callable[[Any], Callable[[Outcome | Call], None]]) -> None:
         """Open those that there are, and from now on each that is made; `deliver` says where its outcomes go."""
         self._deliver = deliver
         for name, backend in self._made.items():

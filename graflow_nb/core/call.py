@@ -8,6 +8,7 @@ from asyncio import CancelledError
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
+from graflow_nb.core.away import Away
 from graflow_nb.core.commands import COMMANDS
 from graflow_nb.core.errors import NoResultError, TaskCancelled
 from graflow_nb.core.scope import opened, running
@@ -30,14 +31,15 @@ class Produced:
     ----------
     task_name : str
     values : mapping of (str or None) to object
-        The variables by name, and the result under None; those that are at hand.
+        The variables by name, and the result under None; those that are at hand, and an `Away` for one that
+        stayed where it was made.
     prints : mapping of (str or None) to object
         The fingerprint of each variable that there is, and of the result; the cache's own.
     load : callable, optional
         Fetches a value that is not at hand, by its name; only a reused result has it.
     """
 
-    __slots__ = ("_load", "_values", "prints", "task_name")
+    __slots__ = ("_away", "_load", "_values", "prints", "task_name")
 
     def __init__(
         self,
@@ -50,11 +52,16 @@ class Produced:
         self.prints = prints
         self._values = values
         self._load = load
+        self._away: dict[str | None, Away] | None = None  # those of which there are copies at hand
 
     @property
     def at_hand(self) -> Mapping[str | None, Any]:
-        """The values that are at hand."""
+        """The values that need not be loaded: those that are at hand, and an `Away` for one that is elsewhere."""
         return self._values
+
+    def has_at_hand(self, variable: str | None) -> bool:
+        """Whether a value is here, and need not be fetched."""
+        return variable in self._values and type(self._values[variable]) is not Away
 
     @property
     def is_reused(self) -> bool:
@@ -92,6 +99,28 @@ class Produced:
             If the value is no longer there.
         """
         if variable in self._values:
+            value = self._values[variable]
+            if type(value) is not Away:
+                return value
+        value = self._loaded(variable)
+        if type(value) is Away:
+            near = value.fetch()
+            self._away = {**(self._away or {}), variable: value}
+            self._values = {**self._values, variable: near}
+            return near
+        return value
+
+    def unfetched(self, variable: str | None) -> Any:
+        """Return a variable as `get` does, but an `Away` for one that is elsewhere, fetched or not."""
+        return self._away[variable] if self._away and variable in self._away else self._loaded(variable)
+
+    def away(self, variable: str | None) -> Sequence[Away]:
+        """Return what of a variable is elsewhere."""
+        value = self.unfetched(variable)
+        return (value,) if type(value) is Away else ()
+
+    def _loaded(self, variable: str | None) -> Any:
+        if variable in self._values:
             return self._values[variable]
         if self._load is None or variable not in self.prints:
             raise NoResultError(f"task {self.task_name!r} did not assign {variable!r} in its last run")
@@ -108,7 +137,14 @@ class Produced:
 
     def spoil(self, load: Callable[[str | None], Any]) -> None:
         """Let go of the values, which somebody changed in place; `load` fetches them as they were made."""
-        self._values, self._load = {}, load
+        self._values, self._load, self._away = {}, load, None
+
+    def drop_copies(self) -> bool:
+        """Let go of copies of what is elsewhere; return whether there were any."""
+        if not self._away:
+            return False
+        self._values, self._away = {**self._values, **self._away}, None
+        return True
 
 
 class Outcome:

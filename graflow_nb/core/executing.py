@@ -14,11 +14,11 @@ from graflow_nb.core.drive import adrive, drive
 from graflow_nb.core.events import RunFinished
 from graflow_nb.core.execution_context import ExecutionContext
 from graflow_nb.core.inquiry import Inquiry
+from graflow_nb.core.known_backends import THREADS, backend_named
 from graflow_nb.core.limits import EVERY, check_needs
 from graflow_nb.core.run import Run
 from graflow_nb.core.runner import Runner
 from graflow_nb.core.selection import from_start, needed_for
-from graflow_nb.core.services import THREADS, backend_named
 from graflow_nb.core.settings import Settings
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 class Executing(Inquiry):
     """The part of `graflow_nb.core.workflow.WorkflowContext` that runs it."""
 
-    backend: str | None
+    backend: Any
 
     def execute(
         self,
@@ -45,7 +45,7 @@ class Executing(Inquiry):
         *,
         channel: Mapping[str, Any] | None = None,
         return_context: bool = False,
-        backend: str | None = None,
+        backend: Any = None,
     ) -> Any:
         """Run everything, reusing nothing; return the result of the last task that succeeded, in stable order.
 
@@ -60,8 +60,8 @@ class Executing(Inquiry):
             What the channel holds at first, beside what the workflow was given.
         return_context : bool
             Return an `ExecutionContext` beside the result: what is left of the run.
-        backend : str, optional
-            Where tasks run that say nothing: ``"threads"``, ``"processes"``; by default where the workflow says.
+        backend : str or object, optional
+            Where tasks run that say nothing (see `workflow`); by default where the workflow says.
 
         Raises
         ------
@@ -90,7 +90,7 @@ class Executing(Inquiry):
         return result, ExecutionContext(run.id, run.elapsed(), run.surroundings)
 
     def _execute(
-        self, start: str | Task | None, max_steps: int | None, channel: Mapping[str, Any], backend: str | None
+        self, start: str | Task | None, max_steps: int | None, channel: Mapping[str, Any], backend: Any
     ) -> tuple[Plan, Run]:
         plan = self.plan(channel={**self.channel, **channel})
         given: dict[str, Produced] = {}
@@ -122,7 +122,7 @@ class Executing(Inquiry):
         fail_fast: bool = False,
         raise_errors: bool = False,
         background: bool = False,
-        backend: str | None = None,
+        backend: Any = None,
     ) -> Run:
         """Make the targets up to date: run what is out of date, reuse the rest. Failures are in `Run.errors`.
 
@@ -146,7 +146,7 @@ class Executing(Inquiry):
             After a failure start nothing new (else only what is after it is skipped); raise the first at the end.
         background : bool
             Return at once; the run goes on in a thread (`Run.wait`, `Run.cancel`).
-        backend : str, optional
+        backend : str or object, optional
             As in `execute`.
 
         Raises
@@ -243,7 +243,7 @@ class Executing(Inquiry):
         channel: Mapping[str, Any] | None = None,
         max_parallel: int | None = None,
         fail_fast: bool = False,
-        backend: str | None = None,
+        backend: Any = None,
     ) -> tuple[Plan, list[str], Settings]:
         channel = channel or {}
         plan = self.plan(set, channel={**self.channel, **channel})
@@ -296,7 +296,7 @@ class Executing(Inquiry):
     ) -> Backends:
         """Return a run's backends; those that are named are there, so that a wrong name is said at once."""
 
-        def make(name: str) -> Backend:
+        def make(name: Any) -> Backend:
             if name == "here":
                 return Here()
             if name == "loop":

@@ -7,6 +7,7 @@ from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
 
 from graflow_nb.core.errors import TaskDefinitionError, did_you_mean
+from graflow_nb.core.known_backends import is_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,8 +41,9 @@ class Options:
         something does.
     main_thread : bool
         It must run on the thread that runs the workflow (GUI toolkits, sqlite connections).
-    backend : str or None
-        Where its calls happen: ``"threads"``, ``"processes"``, …; None: where the run's do.
+    backend : str, object or None
+        Where its calls happen: ``"threads"``, ``"processes"``, …, an address or a client; None: where the run's
+        do.
     retry : RetryPolicy or None
         How often it is tried again when it fails. Written as ``retries=3``, ``retry_delay=`` (seconds),
         ``backoff=`` (a factor), ``retry_on=`` (types of exceptions), or ``retry=RetryPolicy(…)``.
@@ -70,7 +72,7 @@ class Options:
     inputs: tuple[str, ...] = ()
     keep: bool = True
     main_thread: bool = False
-    backend: str | None = None
+    backend: Any = None
     retry: RetryPolicy | None = None
     timeout: float | None = None
     resources: Mapping[str, int] = field(default_factory=dict)
@@ -145,11 +147,11 @@ def _seconds(name: str, option: str, given: Any) -> float | None:
     raise TaskDefinitionError(f"task {name!r}: {option} is a number of seconds, {least}, not {given!r}")
 
 
-def _backend(name: str, option: str, given: Any) -> str | None:
-    if given is None or (isinstance(given, str) and given):
+def _backend(name: str, option: str, given: Any) -> Any:
+    if given is None or (isinstance(given, str) and given) or is_address(given):
         return given
     raise TaskDefinitionError(
-        f'task {name!r}: {option} is the name of a backend, such as "processes", not {given!r}'
+        f'task {name!r}: {option} is a backend: a name such as "processes", an address or a client, not {given!r}'
     )
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 from graflow_nb.core.arguments import Binding, Constant
 from graflow_nb.core.call import Produced
 from graflow_nb.core.errors import TaskCancelled, describe
+from graflow_nb.core.known_backends import THREADS
 from graflow_nb.core.run import TaskRecord
-from graflow_nb.core.services import THREADS
 from graflow_nb.core.state import RunState
 from graflow_nb.core.status import Status
 from graflow_nb.core.task import Task

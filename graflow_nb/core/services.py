@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
-
-from graflow_nb.core.errors import UnknownBackendError, did_you_mean
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     import asyncio
@@ -15,45 +13,9 @@ if TYPE_CHECKING:
     from graflow_nb.core.backend import Backend
     from graflow_nb.core.call import Around
     from graflow_nb.core.events import Listener
+    from graflow_nb.core.known_backends import Make
     from graflow_nb.core.settings import Cache
     from graflow_nb.core.workflow import WorkflowContext
-
-
-THREADS: Final = "threads"
-"""The backend of which nothing need be said."""
-
-Make: TypeAlias = "Callable[[int | None], Backend]"
-"""Makes a backend for a run, from the number of workers (None: its default)."""
-
-_makers: dict[str, Make] = {}
-
-
-def register_backend(name: str, make: Make) -> None:
-    """Let ``backend=name`` mean a backend of one's own; see `graflow_nb.core.backend.Backend`.
-
-    Parameters
-    ----------
-    name : str
-    make : callable
-        Called once a run, if a task needs it, with the number of workers that the run was given, or None. It
-        should be quick, and start nothing: a run may turn out to have nothing to do.
-    """
-    _makers[name] = make
-
-
-def backend_named(name: str) -> Make:
-    """Return what makes the backend of this name.
-
-    Raises
-    ------
-    UnknownBackendError
-        If there is none.
-    """
-    make = _makers.get(name) if isinstance(name, str) else None
-    if make is None:
-        hint = did_you_mean(str(name), (THREADS, *_makers))
-        raise UnknownBackendError(f"there is no backend {name!r}. {hint} register_backend() adds one")
-    return make
 
 
 @dataclass

@@ -80,7 +80,7 @@ class RunState:
         run.is_captured = bool(settings.around)
         self._scheduler = Scheduler(parents, [name for name in names if plan.tasks[name].members])
         self._backends = backends
-        self._places: dict[str, Place] = {}
+        self._places: dict[Any, Place] = {}
         channel = {key: copy_of(value) for key, value in settings.channel.items()}
         run.surroundings = self._around_it = Surroundings(
             run.id, seed=settings.seed, channel=channel, made=self._made, records=run.records
@@ -178,7 +178,7 @@ class RunState:
         record = self.run.records.get(name)
         return record if record is not None else self._asking[name][1]
 
-    def _place(self, word: str) -> Place:
+    def _place(self, word: Any) -> Place:
         """Return where calls of a kind wait and happen; the first time its backend is made."""
         place = self._places.get(word)
         if place is None:

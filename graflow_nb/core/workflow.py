@@ -44,7 +44,7 @@ class WorkflowContext(Composable, Executing, Pictures):
         What the channel of each run holds at first.
     resources : mapping of str to int
         How much there is of what tasks take while they run.
-    backend : str or None
+    backend : str, object or None
         Where tasks run of which nothing else is said.
     graph : TaskGraph
     last_run : Run or None
@@ -60,7 +60,7 @@ class WorkflowContext(Composable, Executing, Pictures):
         seed: int | None = None,
         channel: Mapping[str, Any] | None = None,
         resources: Mapping[str, int] | None = None,
-        backend: str | None = None,
+        backend: Any = None,
     ) -> None:
         self.name = name
         self.backend = backend
@@ -178,7 +178,7 @@ def workflow(
     seed: int | None = None,
     channel: Mapping[str, Any] | None = None,
     resources: Mapping[str, int] | None = None,
-    backend: str | None = None,
+    backend: Any = None,
 ) -> WorkflowContext:
     """Make a new workflow.
 
@@ -197,9 +197,9 @@ def workflow(
     resources : mapping of str to int, optional
         How much there is of what tasks take while they run: with ``resources={"db": 2}``, at most two tasks with
         ``@task(resources={"db": 1})`` run at once.
-    backend : str, optional
-        Where tasks run of which nothing else is said: ``"threads"`` (the default), ``"processes"``, or one that
-        was registered (`register_backend`).
+    backend : str or object, optional
+        Where tasks run of which nothing else is said: ``"threads"`` (the default), ``"processes"``, an address or
+        a client, or one that was registered (`register_backend`).
 
     Examples
     --------
