@@ -208,6 +208,7 @@ class Reuse:
             kind: Kind = "cancelled" if isinstance(outcome.error, TaskCancelled) else "failed"
             self._cache.not_kept[outcome.name] = (pending.digest, Reason(kind, name=describe(outcome.error)))
             return Recorded(produced, against, again)
+        against += outcome.unsent.values()
         against += self._outdated(pending.key.modules, outcome)
         if against:
             self._cache.not_kept[outcome.name] = (pending.digest, Reason("not kept", name="; ".join(against)))
