@@ -10,6 +10,7 @@ import inspect
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
+from graflow_nb.core.bound import lost_argument
 from graflow_nb.core.errors import did_you_mean
 from graflow_nb.core.param import Param
 from graflow_nb.core.task import Task
@@ -114,6 +115,8 @@ class Missing(NamedTuple):
 
     parameters: tuple[str, ...]
     message: str
+    is_broken: bool = False
+    """Whether something filled them that has gone: the task is meant to run."""
 
 
 _NOTHING: Mapping[str, Upstream] = MappingProxyType({})
@@ -243,8 +246,8 @@ class Resolver:
         """
         at = at or task.name
         options, parameters = task.options, task.parameters
-        if options.bound and (lost := self._lost(task)):
-            return lost
+        if options.bound and (lost := lost_argument(task, self._names.tasks)):
+            return Missing((lost[0],), lost[1], is_broken=True)
         if not parameters:
             if not task.binds_itself:
                 return Binding(free=taken)
@@ -308,17 +311,6 @@ class Resolver:
         if name in self._channel:
             return FromChannel(name)
         return None if parameter.default is _EMPTY else Constant(parameter.default)
-
-    def _lost(self, task: Task) -> Missing | None:
-        """Return what is missing if an argument was bound to a task that is not there."""
-        for name, value in task.options.bound.items():
-            if isinstance(value, Task) and value.name not in self._names.tasks:
-                hint = did_you_mean(value.name, self._names.tasks)
-                return Missing(
-                    (name,),
-                    f"task {task.name!r}: {name!r} is bound to task {value.name!r}, which is not there. {hint}",
-                )
-        return None
 
     def _by_position(
         self, task: Task, left: list[Parameter], sources: Mapping[str, Source], at: str

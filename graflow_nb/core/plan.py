@@ -133,7 +133,7 @@ class Plan:
     @property
     def unwired(self) -> list[str]:
         """Tasks that nothing wires and whose parameters nothing fills: they are left out of a run."""
-        return [name for name in self.missing if not self._is_wired(name)]
+        return [name for name, lost in self.missing.items() if not (lost.is_broken or self._is_wired(name))]
 
     @property
     def templates(self) -> set[str]:
@@ -150,8 +150,8 @@ class Plan:
         return [
             name
             for name, task in self.tasks.items()
-            if not (task.is_template or name in self.missing)
-            or self._is_wired(name, by_names=not task.is_template)
+            if self._is_wired(name, by_names=not task.is_template)
+            or not (task.is_template or (name in self.missing and not self.missing[name].is_broken))
         ]
 
     def order(self, names: Iterable[str]) -> list[str]:
