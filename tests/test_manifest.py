@@ -145,6 +145,15 @@ def test_a_row_without_signature_is_not_trusted(filled):
     assert len(said) == 1
 
 
+def test_rows_that_changed_places_are_not_taken_for_each_other(filled):
+    here, there = (ask(filled, "SELECT id FROM entries WHERE name = ?", (name,))[0][0] for name in NAMES[3:5])
+    ask(filled, "UPDATE entries SET name = ? WHERE id = ?", (NAMES[4], here))
+    ask(filled, "UPDATE entries SET name = ? WHERE id = ?", (NAMES[3], there))
+    found, said = in_a_run(filled)
+    assert found == everything([*NAMES[:3], *NAMES[5:]])
+    assert len(said) == 1
+
+
 def test_one_of_other_tasks_that_begin_alike(filled):
     names = [NAMES[0], *(f"other {name}" for name in NAMES)]
     store, _ = open_store(filled)

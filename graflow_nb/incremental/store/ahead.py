@@ -103,9 +103,13 @@ class Ahead:
         with self._lock:
             found, self._found = self._found, {}
             listed = self._listed() if len(found) >= FEWEST else {}
-            rows = self._rows([number for number in found.values() if listed.get(number) is None])
+            mine = {name: listed.get(number) for name, number in found.items()}
+            mine = {
+                name: row for name, row in mine.items() if row and row.name == _raw(name)
+            }  # ids are not signed
+            rows = self._rows([number for name, number in found.items() if name not in mine])
             for name, number in found.items():
-                row = listed.get(number) or rows.get(number)
+                row = mine.get(name) or rows.get(number)
                 if number is None or row is not None:  # else it went meanwhile, and there may be another one
                     self._entries[name] = row
                 if number is not None and number not in listed:
