@@ -107,7 +107,8 @@ class Binding(NamedTuple):
 
     def sources(self) -> Sequence[tuple[str, Source]]:
         """All sources, with the names they fill."""
-        return [*self.positional, *self.keyword, *self.free.items()]
+        has_others = self.keyword or self.free
+        return [*self.positional, *self.keyword, *self.free.items()] if has_others else self.positional
 
 
 class Missing(NamedTuple):
@@ -387,6 +388,5 @@ _VAR_POSITIONAL = inspect.Parameter.VAR_POSITIONAL
 
 
 def _listed(names: Sequence[str]) -> str:
-    quoted = [repr(name) for name in names]
-    plural = "arguments" if len(quoted) > 1 else "an argument"
-    return f"{plural} for {', '.join(quoted)}"
+    plural = "arguments" if len(names) > 1 else "an argument"
+    return f"{plural} for {', '.join(map(repr, names))}"

@@ -84,16 +84,20 @@ class Plan:
         self.scope = scope
         self.frames: Mapping[str, Sequence[str]] = _frames(graph)
         self.keys = [*channel]
-        self.basis = Basis(graph)
+        names = Names(graph)
+        self.basis = Basis(graph, names.variables)
         written: dict[str, Sequence[str]] = {
             name: joins[0] if len(joins) == 1 else graph.predecessors(name)
             for name, joins in self.basis.joins.items()
         }
         self.parents = written
         self._children: dict[str, list[str]] | None = None
-        names = Names(graph)
         reads = {name: scope.reads(task) if scope else READS_NOTHING for name, task in self.tasks.items()}
-        taken = {name: needs(task, names, reads[name]) for name, task in self.tasks.items()}
+        known = earlier.known_to(self.basis) if earlier is not None else {}
+        taken = {
+            name: known[name] if name in known else needs(task, names, reads[name])
+            for name, task in self.tasks.items()
+        }
         self._behind: dict[str, list[Behind]] = _behind(graph, names, scope, reads, taken) if scope else {}
         conditions = conditions_of(self.tasks)
         asked = {
@@ -103,17 +107,21 @@ class Plan:
         self._infer(taken, asked, may_be_cyclic=graph.may_be_cyclic)
         given = _taken_by_somebody(self.tasks, given) if given else {}
         resolver = Resolver(names, self.basis.joins, written, self._is_ancestor, given, channel)
-        self.basis.complete(names.variables, taken, resolver.by_ancestry)
-        if earlier is not None:
-            known = [name for name in self.basis.alike(earlier.basis) if name in earlier.bindings]
-            self.bindings = {name: earlier.bindings[name] for name in known}
+        if earlier is not None and not self.notes:
+            self.bindings = {name: earlier.bindings[name] for name in known if name in earlier.bindings}
         self._bind(resolver, taken)
+        self._taken = {name: sources for name, sources in taken.items() if name not in resolver.by_ancestry}
         for name, task in conditions.items():
             self._guard(name, task, resolver, asked[name])
 
     def holds(self, graph: TaskGraph) -> bool:
         """Whether a plan made of the graph now would be the same; if this has neither scope nor given values."""
         return self.basis.holds(graph)
+
+    def known_to(self, basis: Basis) -> Mapping[str, Mapping[str, Upstream]]:
+        """Return the tasks whose bindings hold for a plan with another basis, with what they take by name."""
+        alike = basis.alike(self.basis) if not self.notes else []
+        return {name: self._taken[name] for name in alike if name in self._taken}
 
     @property
     def children(self) -> Mapping[str, list[str]]:
