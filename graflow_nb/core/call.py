@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from asyncio import CancelledError
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from graflow_nb.core.away import Away, fetched
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
     from graflow_nb.core.context import TaskContext
     from graflow_nb.core.task import Task
 
+NOTHING: Mapping[Any, Any] = {}  # no proxy of one: it travels
+
 
 class Produced:
     """What a task made: its result, and the variables it defines.
@@ -37,18 +38,22 @@ class Produced:
         The fingerprint of each variable that there is, and of the result; the cache's own.
     load : callable, optional
         Fetches a value that is not at hand, by its name; only a reused result has it.
+    unsent : mapping of str to str
+        The variables that stayed in the process of the call, and why they could not be sent.
     """
 
-    __slots__ = ("_away", "_load", "_values", "prints", "task_name")
+    __slots__ = ("_away", "_load", "_values", "prints", "task_name", "unsent")
 
     def __init__(
         self,
         task_name: str,
         values: Mapping[str | None, Any],
-        prints: Mapping[str | None, Any] = MappingProxyType({}),
+        prints: Mapping[str | None, Any] = NOTHING,
         load: Callable[[str | None], Any] | None = None,
+        unsent: Mapping[str, str] = NOTHING,
     ) -> None:
         self.task_name = task_name
+        self.unsent = unsent
         self.prints = prints
         self._values = values
         self._load = load
@@ -129,7 +134,7 @@ class Produced:
         if variable in self._values:
             return self._values[variable]
         if self._load is None or variable not in self.prints:
-            raise NoResultError(f"task {self.task_name!r} did not assign {variable!r} in its last run")
+            raise self._none_of(variable)
         value = self._load(variable)
         self._values = {**self._values, variable: value}
         return value
@@ -139,7 +144,12 @@ class Produced:
         try:
             return self.prints[variable]
         except KeyError:
-            raise NoResultError(f"task {self.task_name!r} did not assign {variable!r} in its last run") from None
+            raise self._none_of(variable) from None
+
+    def _none_of(self, variable: str | None) -> NoResultError:
+        if variable is not None and variable in self.unsent:
+            return NoResultError(f"task {self.task_name!r}: {self.unsent[variable]}")
+        return NoResultError(f"task {self.task_name!r} did not assign {variable!r} in its last run")
 
     def spoil(self, load: Callable[[str | None], Any]) -> None:
         """Let go of the values, which somebody changed in place; `load` fetches them as they were made."""
@@ -177,10 +187,12 @@ class Outcome:
         As in `Produced`.
     kept : object
         What the cache noted where the call was made; its own.
+    unsent : mapping of str to str
+        As in `Produced`.
     """
 
     __slots__ = (
-        "commands", "ended", "error", "kept", "name", "number", "outputs", "prints", "started", "value",
+        "commands", "ended", "error", "kept", "name", "number", "outputs", "prints", "started", "unsent", "value",
         "variables", "worker",
     )  # fmt: skip
 
@@ -194,6 +206,7 @@ class Outcome:
         self.number = number
         self.prints: dict[str | None, Any] = {}
         self.kept: Any = None
+        self.unsent: Mapping[str, str] = NOTHING
         self.worker = ""
         self.started = self.ended = time.perf_counter()
 
@@ -203,7 +216,7 @@ class Outcome:
         values.update(self.variables)
         if self.commands:
             values[COMMANDS] = self.commands
-        return Produced(self.name, values, self.prints)
+        return Produced(self.name, values, self.prints, unsent=self.unsent)
 
 
 class Around(Protocol):

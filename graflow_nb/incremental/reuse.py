@@ -206,7 +206,9 @@ class Reuse:
             kind: Kind = "cancelled" if isinstance(outcome.error, TaskCancelled) else "failed"
             self._cache.not_kept[outcome.name] = (pending.digest, Reason(kind, name=describe(outcome.error)))
             return Recorded(produced, against, again)
-        against += self._outdated(pending.key.modules, outcome)
+        against += outcome.unsent.values()
+        if modules := pending.key.modules:
+            against += self._outdated(modules, outcome)
         if against:
             self._cache.not_kept[outcome.name] = (pending.digest, Reason("not kept", name="; ".join(against)))
             return Recorded(produced, against, again)
@@ -284,7 +286,7 @@ class Reuse:
 
     def _outdated(self, modules: Sequence[str], outcome: Outcome) -> Iterator[str]:
         """Say which modules are no longer as they were loaded."""
-        for name, file in self._looks.outdated(modules, outcome.ended) if modules else ():
+        for name, file in self._looks.outdated(modules, outcome.ended):
             yield f"{file} was edited, and module {name!r} is as it was before: reload it, as %autoreload does"
 
     def _asked_for(self, call: Call) -> Iterator[Held]:

@@ -115,7 +115,7 @@ class Store:
 
     def use(self, kept: Kept) -> None:
         """Take note that a result is used: it is its task's latest now."""
-        if self._make_latest(kept) and self.disk is not None:
+        if self._latest.get(kept.entry.name) is not kept and self._make_latest(kept) and self.disk is not None:
             self.disk.touch([kept.entry])
 
     def _make_latest(self, kept: Kept) -> bool:
@@ -124,12 +124,13 @@ class Store:
         latest = self.at_hand(name)
         if latest is kept:
             return False
-        self._take_out(kept)
-        self._drop_from_earlier(kept)
-        if latest is not None and latest.values is not None:
-            self._earlier[id(latest)] = latest
-            self._size += latest.size
-            self._make_room()
+        if latest is not None:
+            self._take_out(kept)
+            self._drop_from_earlier(kept)
+            if latest.values is not None:
+                self._earlier[id(latest)] = latest
+                self._size += latest.size
+                self._make_room()
         by_key = self._kept.setdefault(name, {})
         by_key[key] = [*by_key.pop(key, ()), kept]
         self._latest[name] = kept
