@@ -20,7 +20,7 @@ from graflow_nb.incremental.code.settings import readers
 from graflow_nb.incremental.fingerprint import fingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from types import CodeType
 
 _PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes, type(Ellipsis)})
@@ -95,6 +95,8 @@ _walked: WeakKeyDictionary[Any, Walked] = WeakKeyDictionary()
 class _Holder:
     """What is looked at in one namespace, as it comes."""
 
+    __slots__ = ("_closure", "_code", "_defaults", "_it", "data", "own", "values")
+
     def __init__(self, it: Any, code: Any = None, defaults: Any = None, closure: tuple[Any, ...] = ()) -> None:
         self._it = ref(it)
         self._code, self._defaults, self._closure = code, defaults, closure
@@ -109,6 +111,8 @@ class _Holder:
 
 class Recorder:
     """Notes what a walk looks at, for as long as all of it can be compared by identity."""
+
+    __slots__ = ("_holders", "_library", "is_quick")
 
     def __init__(self) -> None:
         self.is_quick = True
@@ -157,12 +161,12 @@ class Recorder:
             for name in names:
                 self._library[key, name] = (owner, name, owner.get(name, _ABSENT))
 
-    def remember(self, owner: Any, key: tuple[Any, ...], libraries: Iterable[str], reads: Any) -> None:
+    def remember(self, owner: Any, key: tuple[Any, ...], libraries: Collection[str], reads: Any) -> None:
         """Remember a finished walk, if all of it can be compared."""
         if not self.is_quick:
             return
         looked = [holder.looked() for holder in self._holders.values()]
-        settings = [(read, read()) for read in readers(libraries)]
+        settings = [(read, read()) for read in readers(libraries)] if libraries else []
         _walked[owner] = Walked(key, reads, looked, (*self._library.values(),), settings)
 
 
