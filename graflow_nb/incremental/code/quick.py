@@ -112,11 +112,12 @@ class _Holder:
 class Recorder:
     """Notes what a walk looks at, for as long as all of it can be compared by identity."""
 
-    __slots__ = ("_holders", "_library", "is_quick")
+    __slots__ = ("_holders", "_last", "_library", "is_quick")
 
     def __init__(self) -> None:
         self.is_quick = True
         self._holders: dict[int, _Holder] = {}
+        self._last: tuple[Any, _Holder] | None = None  # to ask for an id is an audit event: it takes long
         self._library: dict[tuple[int, str], tuple[Mapping[str, Any], str, Any]] = {}
 
     def function(
@@ -135,15 +136,19 @@ class Recorder:
             or not all(map(_is_fixed, closure))
         ):
             self.is_quick = False
-        self._holders[id(fn)] = _Holder(fn, code, defaults, closure)
+        known = self._holders[id(fn)] = _Holder(fn, code, defaults, closure)
+        self._last = fn, known
 
     def read(self, holder: Any, name: str, namespace: Mapping[str, Any]) -> None:
         """Note what stands under a name in the namespace of a function or module; what is absent, too."""
         if not self.is_quick:
             return
-        known = self._holders.get(key := id(holder))  # an audit event, as reading a function's code is
-        if known is None:
-            known = self._holders[key] = _Holder(holder)
+        if self._last is None or self._last[0] is not holder:
+            known = self._holders.get(key := id(holder))
+            if known is None:
+                known = self._holders[key] = _Holder(holder)
+            self._last = holder, known
+        known = self._last[1]
         value = namespace.get(name, _ABSENT)
         if value is _ABSENT or _is_fixed(value):
             known.values[name] = value
