@@ -81,14 +81,15 @@ class Address:
         from redis.backoff import NoBackoff
         from redis.retry import Retry
 
-        keep = {} if self._url.startswith("unix:") else {"socket_keepalive": True}
+        more: dict[str, Any] = {} if self._url.startswith("unix:") else {"socket_keepalive": True}
+        more |= _who_we_are()
         try:
             return Redis.from_url(  # type: ignore[no-any-return,unused-ignore]
                 self._url,
                 socket_connect_timeout=_CONNECT,
                 socket_timeout=timeout,
                 retry=Retry(NoBackoff(), 0),  # we know better for how long
-                **keep,
+                **more,
             )
         except (ValueError, TypeError) as error:
             raise BackendError(f"{self!r} is not the URL of a Redis ({self.scrub(describe(error))})") from None
@@ -154,6 +155,15 @@ def check_installed() -> None:
         raise UnknownBackendError(
             f'backend="redis" needs {error.name}, which is not installed: pip install graflow-nb[redis]'
         ) from None
+
+
+def _who_we_are() -> dict[str, Any]:
+    """Return what a client says of itself: it would look for its own version anew with each connection."""
+    try:
+        from redis.driver_info import DriverInfo
+    except ImportError:  # an older redis-py looks once
+        return {}
+    return {"driver_info": DriverInfo()}
 
 
 def text(value: Any) -> str:

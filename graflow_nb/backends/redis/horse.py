@@ -210,7 +210,7 @@ class _Watch(threading.Thread):
         self._seen = time.monotonic()
 
     def run(self) -> None:
-        turn = 0
+        turn = 1  # a short call need not ask
         while os.getppid() == self._parent and (turn % _RARELY or self._is_wanted()):
             time.sleep(_LOOK)
             turn += 1

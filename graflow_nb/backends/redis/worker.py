@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import mmap
 import os
 import signal
 import socket
@@ -38,21 +40,18 @@ _LOOK = 2
 """Seconds between two looks at a call's process."""
 _PACE = 0.5
 """Seconds between two signs of life: RQ would give nine for each job."""
-_FIRST = (
-    "graflow_nb.backends.afar",
-    "graflow_nb.incremental.look",
-    "graflow_nb.notebook.elsewhere",
-    "cloudpickle",
-    "numpy",
-    "pandas",
-)
-"""Loaded once, before there is a call; each call has a process of its own, which would load them anew."""
+_FIRST = ("graflow_nb.backends.afar", "graflow_nb.incremental.look", "cloudpickle")
+"""Loaded before there is a call: each has a process of its own, which would load them anew."""
+_LATER = ("graflow_nb.notebook.elsewhere", "numpy", "pandas", "scipy", "matplotlib", "sklearn")
+"""Loaded when some call has loaded them: they make each start of a process slower, and calls without them need not
+pay for that. All of them can be forked."""
 
 
 class FlowJob(Job):  # type: ignore[misc,unused-ignore]
     """A job of ours. RQ would import and call whatever a job names: this calls one function, or nothing."""
 
     post: Post | None = None
+    loaded: _Loaded
     success_callback = failure_callback = stopped_callback = None  # type: ignore[assignment,unused-ignore]
 
     def perform(self) -> str:
@@ -60,6 +59,7 @@ class FlowJob(Job):  # type: ignore[misc,unused-ignore]
         assert self.post is not None
         try:
             make_call(self.post, *self.place())
+            self.loaded.note()
         except RefusedError as error:
             message = f"refused job {self.id}: {error}"
             say(f"{self.post.place} {message}")
@@ -111,6 +111,12 @@ class FlowWorker(Worker):  # type: ignore[misc,unused-ignore]
         self._facts = json.dumps(facts)
         self.key_shown = signer.identity[:8]
         self._said = 0.0
+        self.loaded = FlowJob.loaded = _Loaded()
+
+    def execute_job(self, job: Any, queue: Any) -> None:
+        """Start a process for a call, and wait for it."""
+        self.loaded.load()
+        super().execute_job(job, queue)
 
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
         """Say that it is there, and what it is like."""
@@ -131,6 +137,20 @@ class FlowWorker(Worker):  # type: ignore[misc,unused-ignore]
         self.connection.delete(worker_key(self.name))
         super().register_death()  # type: ignore[no-untyped-call,unused-ignore]
 
+    def handle_job_success(
+        self,
+        job: Any,
+        queue: Any,  # noqa: ARG002 - as in its class
+        started_job_registry: Any,  # noqa: ARG002 - as in its class
+        execution: Any,
+    ) -> None:
+        """Forget a job: its result is with its run, and no other job of RQ's waits for it."""
+        with self.connection.pipeline() as pipeline:
+            self.cleanup_execution(job, pipeline=pipeline, execution=execution)
+            self.increment_successful_job_count(pipeline)
+            pipeline.delete(job.key, job.execution_registry.key)
+            pipeline.execute()
+
     def handle_warm_shutdown_request(self) -> None:
         """Say what happens now."""
         if self.horse_pid:
@@ -138,7 +158,8 @@ class FlowWorker(Worker):  # type: ignore[misc,unused-ignore]
 
     def handle_work_horse_killed(self, job: Job, retpid: int, ret_val: int, rusage: Any) -> None:
         """Tell the run how the process of its call ended."""
-        super().handle_work_horse_killed(job, retpid, ret_val, rusage)  # type: ignore[no-untyped-call,unused-ignore]
+        killed: Any = super().handle_work_horse_killed
+        killed(job, retpid, ret_val, rusage)
         self._tell_lost(job, _how(ret_val))
 
     def kill_horse(self, sig: Any = signal.SIGKILL) -> None:
@@ -169,10 +190,31 @@ def make(*_: Any) -> None:
 
 
 def load_first(more: Sequence[str] = ()) -> None:
-    """Load what most calls need."""
+    """Load what calls need, before there is one."""
     for module in (*_FIRST, *more):
         with suppress(ImportError):
             import_module(module)
+    gc.collect()
+    gc.freeze()  # what is never looked at again need not be copied for a process
+
+
+class _Loaded:
+    """What the processes of calls have loaded, as they tell their worker: a byte each, in memory they share."""
+
+    def __init__(self) -> None:
+        self._flags = mmap.mmap(-1, len(_LATER))
+
+    def note(self) -> None:
+        """In such a process: note what it has loaded."""
+        for place, name in enumerate(_LATER):
+            if name in sys.modules:
+                self._flags[place] = 1
+
+    def load(self) -> None:
+        """In the worker: load it, too."""
+        missing = [n for place, n in enumerate(_LATER) if self._flags[place] and n not in sys.modules]
+        if missing:
+            load_first(missing)
 
 
 def _how(status: int) -> str:
