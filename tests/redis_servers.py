@@ -85,6 +85,12 @@ class Workers:
     def said(self) -> str:
         return self.log.read_text()
 
+    def end(self) -> list[int]:
+        """End them as Ctrl-C does; return their exit codes."""
+        for process in self.processes:
+            process.send_signal(signal.SIGINT)
+        return [process.wait(START) for process in self.processes]
+
     def stop(self) -> None:
         for process in self.processes:
             process.send_signal(signal.SIGKILL)

@@ -164,10 +164,10 @@ def _opened(wire: Wire, body: bytes) -> tuple[Any, Packed]:
         raise RefusedError("it is something else")
     if message.head["until"] < time.time():
         raise RefusedError("its time is over")
-    if "file" not in message.head:
-        return message.head, Packed(message.stream, message.buffers)
     if wire.post.shared is None:
         wire.shared = SharedFolder(message.head["shared"], wire.keys.run)
+    if "file" not in message.head:
+        return message.head, Packed(message.stream, message.buffers)
     try:
         return message.head, wire.shared.get(message.head)
     except OSError as error:
