@@ -89,7 +89,7 @@ FRAMES = "() => { cancelAnimationFrame(counting); return frames_seen; }"
 WATCH = """([index, word, count]) => {
     const cell = document.querySelectorAll(".jp-NotebookPanel .jp-CodeCell")[index];
     const look = () => {
-        if (cell.querySelectorAll(`.gf-card[aria-label$=", ${word}"]`).length === count)
+        if (cell.querySelectorAll(`.gf-card[aria-label$=", ${word}"]`).length >= count)
             setTimeout(() => { globalThis.all_shown = performance.timeOrigin + performance.now(); });
         else requestAnimationFrame(look);
     };
@@ -182,12 +182,15 @@ class Bench:
         return pan, zoom
 
     def burst(self) -> tuple[float, int]:
-        """Cancel 1,000 waiting tasks; return the milliseconds until all show it, and messages a second."""
+        """Cancel 1,000 waiting tasks; return the milliseconds until all show it, and messages a second.
+
+        The one that runs is let off: it has some time to stop by itself, whatever shows it.
+        """
         cell = self.cell("going = wide.run(background=True)")
         cancel = self.cell("print('cancelled', time.time()); going.cancel()")
         cell.run()
         cell.element.locator(".gf-card[aria-label$=', running']").wait_for(state="attached")
-        self.page.evaluate(WATCH, [self.index(cell), "cancelled", 1001])
+        self.page.evaluate(WATCH, [self.index(cell), "cancelled", 1000])
         begin = time.perf_counter()
         cancel.run()
         self.page.wait_for_function("() => all_shown")

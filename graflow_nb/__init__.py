@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from graflow_nb.backends import at_first  # noqa: F401 - it notes what the environment is now
 from graflow_nb.backends.loop import LoopBackend
 from graflow_nb.backends.threads import ThreadBackend
+from graflow_nb.core.away import set_describe
 from graflow_nb.core.compose import Chain, ParallelGroup, chain, parallel
 from graflow_nb.core.context import TaskContext, context
 from graflow_nb.core.decorators import task
@@ -65,6 +66,7 @@ from graflow_nb.incremental.files import File
 from graflow_nb.incremental.fingerprint import fingerprint
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from os import PathLike
 
     from IPython.core.interactiveshell import InteractiveShell
@@ -186,7 +188,15 @@ def _redis(workers: int | None, where: str | None = None) -> Backend:
     return RedisBackend(workers, where)
 
 
+def _described(value: Any) -> Sequence[str]:
+    """Tell a value in a few words, as `graflow_nb.views.preview` does."""
+    from graflow_nb.views.preview import preview
+
+    return preview(value)
+
+
 set_services(default_services)
+set_describe(_described)
 register_backend("processes", _processes)
 register_backend("redis", _redis, schemes=("redis", "rediss", "unix"))
 

@@ -19,6 +19,7 @@ import pytest
 from graflow_nb import (
     File,
     RetryPolicy,
+    Task,
     TaskTimeout,
     TaskWrapper,
     UnknownBackendError,
@@ -31,6 +32,7 @@ from graflow_nb import (
     workflow,
 )
 from graflow_nb.core.status import Status
+from graflow_nb.core.task import Defined
 
 BACKENDS = ["threads", "processes", "redis"]
 ELSEWHERE = ["processes", "redis"]  # where tasks do not share this process's memory
@@ -371,6 +373,28 @@ class TestBadInput:
         assert isinstance(error, UnsendableError)
         assert "its result cannot be sent" in str(error)
         assert "result['lock'] is of type lock" in str(error)
+
+    def test_a_variable_that_cannot_be_sent(self, elsewhere):
+        def cell():
+            return Defined(1, {"lock": threading.Lock(), "number": 2})
+
+        with workflow("w", backend=elsewhere) as flow:
+            made = Task("made", cell, defines=("lock", "number"))
+
+            @task
+            def plain(number):
+                return number
+
+            @task
+            def use(lock):
+                return lock
+
+        for _ in range(2):  # and it is not kept without it
+            run = flow.run()
+            assert run.results["plain"] == 2
+            assert "its variable 'lock' cannot be sent back" in str(run.errors["use"])
+            assert run.statuses[made.name] is Status.SUCCEEDED
+            assert "cannot be sent back" in run.records["made"].note
 
     def test_code_that_cannot_be_sent(self, elsewhere):
         lock = threading.Lock()

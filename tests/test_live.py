@@ -167,6 +167,22 @@ def test_a_run_in_the_background_is_followed_with_progress_and_output(waiting):
     assert waiting("print(model)").strip() == "6"
 
 
+def test_while_only_time_passes_nothing_is_sent(waiting, monkeypatch):
+    monkeypatch.setattr("graflow_nb.notebook.board.TICK", 1e9)
+    widget = show(waiting)
+    waiting("%flow run --background")
+    assert waiting.ns["reached"].wait(PATIENCE)
+    seen(widget, lambda: words(widget).get("fit") == "running" and widget.progress)
+    board = waiting.session.live.board(waiting.session.flow)
+    board.publisher.close()
+    board._publish()
+    assert board._publish() == (False, True)
+    waiting.ns["go_on"].set()
+    board.run.wait(PATIENCE)
+    assert board._publish() == (True, False)
+    assert words(widget)["fit"] == "succeeded"
+
+
 def test_the_pane_says_what_is_known(flow):
     flow("%flow run", cell="run")
     widget = widgets(flow)[-1]

@@ -31,7 +31,7 @@ def test_a_job_is_done_and_then_published_on_another_thread(published):
     def publish():
         did.append("published")
         done.set()
-        return False
+        return True, False
 
     def job():
         did.append(threading.current_thread() is not threading.main_thread())
@@ -47,7 +47,7 @@ def test_it_goes_on_while_there_is_more_to_come_and_then_its_thread_ends(publish
     def publish():
         threads.append(threading.current_thread())
         left[0] -= 1
-        return left[0] > 0
+        return True, left[0] > 0
 
     published(publish).poke()
     while left[0]:
@@ -64,7 +64,7 @@ def test_many_pokes_are_one_round(published):
         rounds.append(None)
         first.set()
         assert go_on.wait(PATIENCE)
-        return False
+        return True, False
 
     publisher = published(publish)
     publisher.poke()
@@ -77,13 +77,45 @@ def test_many_pokes_are_one_round(published):
     assert len(rounds) == 2
 
 
+def test_after_a_round_that_sent_nothing_a_change_is_published_at_once(published):
+    rounds = [threading.Event() for _ in range(3)]
+    count = iter(range(9))
+
+    def publish():
+        rounds[next(count)].set()
+        return False, True
+
+    publisher = published(publish, interval=10_000)
+    publisher.poke()
+    assert rounds[0].wait(PATIENCE)
+    publisher.poke()
+    assert rounds[1].wait(PATIENCE)
+    assert not rounds[2].is_set()
+
+
+def test_after_a_round_that_sent_something_a_change_waits_for_its_turn(published):
+    first, more = threading.Event(), []
+
+    def publish():
+        more.append(None)
+        first.set()
+        return True, True
+
+    publisher = published(publish, interval=10_000)
+    publisher.poke()
+    assert first.wait(PATIENCE)
+    publisher.poke()
+    publisher.close()
+    assert len(more) == 1
+
+
 def test_what_fails_is_logged_and_the_next_round_works(published, caplog):
     done = threading.Event()
 
     def fail():
         raise ValueError("no")
 
-    publisher = published(lambda: done.set() or False)
+    publisher = published(lambda: (done.set() is None, False))
     publisher.do(fail)
     thread = publisher._thread
     if thread is not None:
@@ -94,7 +126,7 @@ def test_what_fails_is_logged_and_the_next_round_works(published, caplog):
 
 
 def test_after_it_is_closed_nothing_starts(published):
-    publisher = published(lambda: True)
+    publisher = published(lambda: (True, True))
     publisher.poke()
     publisher.close()
     publisher.poke()

@@ -32,6 +32,12 @@ def test_logic(node):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_no_rule_makes_the_browser_look_through_the_whole_page():
+    style = re.sub(r"/\*.*?\*/", "", (STATIC / "widget.css").read_text("utf-8"), flags=re.DOTALL)
+    assert ":has(" in style
+    assert not re.search(r"(?:^|[\s>+~,(]):has\(", style, re.MULTILINE), "of what is asked by every element?"
+
+
 def test_nothing_is_fetched():
     script, style = ((STATIC / f"widget.{kind}").read_text("utf-8") for kind in ("js", "css"))
     assert set(re.findall(r"https?://[^\s\"'`)]+", script + style)) == {"http://www.w3.org/2000/svg"}

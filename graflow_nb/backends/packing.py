@@ -99,6 +99,14 @@ def unsendable(task: str, things: Sequence[tuple[str, str, Any]], error: Excepti
     return UnsendableError(f"task {task!r} cannot be sent between processes ({short_error(error)})")
 
 
+def unsent(name: str, error: Exception) -> str:
+    """Say that a variable of a task stayed in its process, and why."""
+    return (
+        f"its variable {name!r} cannot be sent back from its process ({short_error(error)}). Let the task keep it "
+        f'to itself, as _{name}, or run it on backend="threads"'
+    )
+
+
 def _pickler_class() -> type[pickle.Pickler]:
     global _pickler  # noqa: PLW0603 - cloudpickle is imported when it is first needed
     if _pickler is None:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 from graflow_nb.backends import answers
 from graflow_nb.backends.failures import failure_of
 from graflow_nb.backends.mirror import hold_back, restore
-from graflow_nb.backends.packing import is_sendable, pack, unpack, unsendable
+from graflow_nb.backends.packing import is_sendable, pack, unpack, unsendable, unsent
 from graflow_nb.backends.remote import RemoteSurroundings
 from graflow_nb.core.call import Outcome
 from graflow_nb.core.errors import NoContextError, UnsendableError, describe
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 ANSWER, REFUSAL = b"a", b"r"  # what comes from home
 ASK, TELL, OUTCOME = b"q", b"t", b"o"  # what goes there
-PARTS: Final = ("value", "variables", "commands", "prints", "kept", "started", "ended")
+PARTS: Final = ("value", "variables", "commands", "prints", "kept", "started", "ended", "unsent")
 """What is sent of an outcome."""
 _PACE = 0.1
 """Seconds between two messages of what a task shows and how far it is."""
@@ -237,7 +237,9 @@ def parts_of(outcome: Outcome) -> tuple[Any, ...]:
 
 def _reduced(outcome: Outcome, failure: Failure | None, error: Exception) -> tuple[Outcome, Failure | None]:
     """Return an outcome without the variables that cannot be sent; an error, if it is the result or a command."""
-    outcome.variables = {n: value for n, value in outcome.variables.items() if is_sendable(value) is None}
+    here = {n: why for n, value in outcome.variables.items() if (why := is_sendable(value)) is not None}
+    outcome.variables = {n: value for n, value in outcome.variables.items() if n not in here}
+    outcome.unsent = {n: unsent(n, why) for n, why in here.items()}
     bad = [(what, name, value) for what, name, value in (
         ("its result", "result", outcome.value),
         ("what it asks of its run", "commands", outcome.commands),

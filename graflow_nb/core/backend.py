@@ -18,6 +18,10 @@ class Backend(Protocol):
     `Sent(call).job()` returns, let `graflow_nb.core.job.make` make it there, and deliver what `Sent.taken` returns
     for the outcome that comes back (or `Sent.failed`, for an error).
 
+    Large values may stay where they were made: a value of an outcome may be a `graflow_nb.core.away.Away`. A
+    backend that has a method ``takes(away)`` is handed those of which it returns True as they are, among the
+    arguments and wherever else the job holds them; it puts the values in their place where it makes the call.
+
     Attributes
     ----------
     slots : int

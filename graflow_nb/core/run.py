@@ -102,7 +102,8 @@ class Results(Mapping[str, Any]):
 
     def _shown(self, name: str) -> str:
         try:
-            return repr(self[name])
+            there = self._produced[name]
+            return repr(self[name] if there.has_at_hand(None) else there.unfetched(None))
         except LostError as error:
             return f"<not there any more: {error.why}>"
 

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 _REPLACED = (
     "This flow has been made anew since: what you see, and run from here, is the older one. Run this cell again."
 )
+TICK = 1.0
+"""Seconds after which the front end hears how long a run has been going on; in between it counts by itself."""
+_TICKING = frozenset({"elapsed", "line"})
 
 
 class Board:
@@ -170,13 +173,13 @@ class Board:
         newest = self.session.flows.get(self.flow.name, self.flow)
         return newest is not self.flow and newest.graph is not self.flow.graph
 
-    def _publish(self) -> bool:
+    def _publish(self) -> tuple[bool, bool]:
         is_active = self.is_active  # before looking: what comes after it is shown by the next round
+        were_sent = []
         if self._widgets:
             view = self.view()
-            for shown in list(self._widgets.values()):
-                shown.update(view)
-        return is_active and bool(self._widgets)
+            were_sent = [shown.update(view) for shown in list(self._widgets.values())]
+        return any(were_sent), is_active and bool(self._widgets)
 
 
 class _Shown:
@@ -192,14 +195,15 @@ class _Shown:
         self._followed = ""  # the run that was seen to go on
         self.wants_timeline = False
 
-    def update(self, view: FlowView) -> None:
-        """Set the traits that are another now."""
+    def update(self, view: FlowView) -> bool:
+        """Set the traits that are another now; return whether there were any."""
         board = self._board
+        states = states_data(view)
         values: dict[str, Any] = {
-            "states": states_data(view),
+            "states": states,
             "times": times_data(view),
             "progress": progress_data(view),
-            "run": self._run(view),
+            "run": self._run(view, is_quiet=states == self._widget.states),
             "params": params_data(board.params()),
             "auto": board.auto,
         }
@@ -214,12 +218,19 @@ class _Shown:
             self.wants_timeline, values["timeline"] = False, timeline_data(view)
         if (failed := self._failed(view)) is not None and self._widget.selected < 0:
             values["selected"] = failed
-        self._widget.show(**values)
-        self._show_pane(view)
+        was_shown = self._widget.show(**values)
+        return self._show_pane(view) or was_shown
 
-    def _run(self, view: FlowView) -> dict[str, Any]:
+    def _run(self, view: FlowView, *, is_quiet: bool) -> dict[str, Any]:
+        """Return what is said of the run; while all is quiet, as it was said last, if only time has passed."""
         data = run_data(view, self._board.run)
-        return {**data, "notes": [*data["notes"], _REPLACED]} if self._board.is_replaced else data
+        if self._board.is_replaced:
+            data["notes"] = [*data["notes"], _REPLACED]
+        said: dict[str, Any] = self._widget.run
+        is_same = data.keys() == said.keys() and all(data[key] == said[key] for key in data.keys() - _TICKING)
+        if is_quiet and is_same and data.get("elapsed", 0.0) < said.get("elapsed", 0.0) + TICK:
+            return said
+        return data
 
     def _failed(self, view: FlowView) -> int | None:
         """Return the first task that failed, at the end of a run that was started here: it is opened."""
@@ -233,20 +244,21 @@ class _Shown:
         self._followed = f"{run.id} ended"
         return next((n for n, node in enumerate(view.nodes) if node.status is Status.FAILED), None)
 
-    def _show_pane(self, view: FlowView) -> None:
+    def _show_pane(self, view: FlowView) -> bool:
         index = self._widget.selected
         task = self._board.task(view.nodes[index].name) if 0 <= index < len(view.nodes) else None
         if task is None:
             self._selected = None
-            return
+            return False
         self._selected = task.name
         record, board = self._board.record(task), self._board
         is_stale, is_idle = task.name in board.stale, board.session.is_idle
         status = record.status if record is not None else None
         pane = index, task, record, status, is_stale, is_idle
+        was_shown = False
         if pane != self._pane:
             self._pane = pane
-            self._widget.show(pane=self._about(index, task, is_idle=is_idle))
+            was_shown = self._widget.show(pane=self._about(index, task, is_idle=is_idle))
         sink = board.session.capture.running.get(task)
         outputs = sink if sink is not None else record, sink.version if sink is not None else status
         if outputs != self._outputs:
@@ -254,6 +266,8 @@ class _Shown:
             what = sink.outputs() if sink is not None else record.outputs if record is not None else ()
             with self._widget.lock:
                 self._widget.outputs.outputs = shown_outputs(what, task.name)
+            return True
+        return was_shown
 
     def _about(self, index: int, task: Task, *, is_idle: bool) -> dict[str, Any]:
         board = self._board

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from IPython.core.interactiveshell import InteractiveShell
 
+    from graflow_nb.core.call import Produced
     from graflow_nb.notebook.live import Live
     from graflow_nb.views.model import FlowView
 
@@ -119,7 +120,7 @@ def _run(run: Run) -> Bundle | None:
 def _task(task: Task) -> Bundle:
     record = task.record
     look = badge(record.status if record else None)
-    value = record.produced.value if record and record.produced else None
+    value = _shown_value(record.produced) if record and record.produced else None
     about = f"{look.word}" + (f", result: {short(value)} (in {task.name}.result)" if value is not None else "")
     kind = "cell" if isinstance(task.fn, CellBody) else "function"
     chip = chip_html(look, f"{look.symbol} {escaped(task.name)}")
@@ -127,6 +128,11 @@ def _task(task: Task) -> Bundle:
         "text/plain": f"<task {task.name!r} ({kind}): {about}>",
         "text/html": f"<div>{chip} task ({kind}) · {escaped(about)}</div>",
     }
+
+
+def _shown_value(produced: Produced) -> Any:
+    """Return a result to be shown in short: one that is elsewhere is not fetched for it."""
+    return produced.value if produced.has_at_hand(None) else produced.unfetched(None)
 
 
 def _picture(view: FlowView, notes: Iterable[str]) -> Bundle:

@@ -11,18 +11,14 @@ from typing import TYPE_CHECKING, Any, Self
 
 import zmq
 from jupyter_client.kernelspec import KernelSpecManager
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbformat.v4 import new_code_cell, new_notebook
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
 from graflow_nb.notebook.errors import CellFailed
-from graflow_nb.notebook.light import (
-    CellExecutionError,
-    DeadKernelError,
-    NotebookClient,
-    new_code_cell,
-    new_notebook,
-)
 from graflow_nb.notebook.live import SETTING
 from graflow_nb.notebook.remote import ANSWER
 from graflow_nb.notebook.terminal import Log, styled

@@ -66,14 +66,18 @@ class Live:
         self._idle = Idle(self._look)
 
     def __call__(self, event: Event) -> None:
-        """Listen to runs; what happens in between is looked up, not told."""
-        if isinstance(event, RunStarted | RunFinished) and (there := self._boards.get(event.run.workflow)):
-            board, steering = there
-            if isinstance(event, RunStarted):
-                board.started(event.run)
-            else:
-                board.finished(event.run)
-                steering.finished()
+        """Listen to runs; of what happens in between, widgets hear that something did, and look it up."""
+        there = self._boards.get(event.run.workflow)
+        if there is None:
+            return
+        board, steering = there
+        if isinstance(event, RunStarted):
+            board.started(event.run)
+        elif isinstance(event, RunFinished):
+            board.finished(event.run)
+            steering.finished()
+        else:
+            board.publisher.poke()
 
     def open(
         self, flow: WorkflowContext, plan: Plan | None = None, stale: Collection[str] = ()

@@ -1,9 +1,10 @@
-"""One thread that sends to the front end, and never more than ten times a second."""
+"""One thread that sends to the front end: at once after a pause, and never more than ten times a second."""
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Final
@@ -12,7 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 INTERVAL: Final = 0.1
-"""Seconds between two rounds. A server cuts off a kernel that sends a thousand messages a second."""
+"""Seconds after a round that sent something. A server cuts off a kernel that sends thousands a second."""
+GATHER: Final = 0.01
+"""Seconds after the first change of many, so that they go out together."""
 _log = logging.getLogger("graflow_nb")
 
 
@@ -22,24 +25,26 @@ class Publisher:
     Parameters
     ----------
     publish : callable
-        Returns whether it wants to be called again without being asked.
+        Returns whether it sent something, and whether it wants to be called again without being asked.
     interval : float
-        Seconds between two calls.
+        Seconds after a call that sent something, and between calls that were not asked for.
     """
 
-    def __init__(self, publish: Callable[[], bool], interval: float = INTERVAL) -> None:
+    def __init__(self, publish: Callable[[], tuple[bool, bool]], interval: float = INTERVAL) -> None:
         self._publish = publish
         self._interval = interval
         self._jobs: deque[Callable[[], None]] = deque()
         self._lock = threading.Lock()
-        self._is_due = False
+        self._due = threading.Event()
         self._thread: threading.Thread | None = None
         self._closed = threading.Event()
 
     def poke(self) -> None:
-        """Publish soon; returns at once."""
+        """Publish soon; returns at once, and costs nothing where that is already to be done."""
+        if self._due.is_set():
+            return
         with self._lock:
-            self._is_due = True
+            self._due.set()
             if self._thread is None and not self._closed.is_set():
                 # In the context of who asks: the front end wants to know which message this is an answer to.
                 work = copy_context().run
@@ -56,28 +61,34 @@ class Publisher:
     def close(self) -> None:
         """Publish nothing more; wait until what is being published is out."""
         self._closed.set()
+        self._due.set()
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join()
 
     def _work(self) -> None:
         while not self._closed.is_set():
+            self._due.clear()
+            begin = time.monotonic()
+            was_sent, goes_on = self._round()
+            took = time.monotonic() - begin
+            if was_sent:
+                self._closed.wait(self._interval)
+            elif goes_on and self._due.wait(self._interval):
+                self._closed.wait(max(GATHER, took))
             with self._lock:
-                self._is_due = False
-            goes_on = self._round()
-            if self._closed.wait(self._interval):
-                break
-            with self._lock:
-                if not goes_on and not self._is_due:
+                if not goes_on and not self._due.is_set():
                     self._thread = None
                     return
         self._thread = None
 
-    def _round(self) -> bool:
+    def _round(self) -> tuple[bool, bool]:
+        had_jobs = bool(self._jobs)
         try:
             while self._jobs:
                 self._jobs.popleft()()
-            return self._publish()
+            was_sent, goes_on = self._publish()
         except Exception:
             _log.exception("the live widget could not be brought up to date")
-            return False
+            return True, False
+        return was_sent or had_jobs, goes_on

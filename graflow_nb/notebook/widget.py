@@ -80,11 +80,13 @@ class FlowWidget(anywidget.AnyWidget):
         with self.lock:
             super().set_state(sync_data)
 
-    def show(self, **values: Any) -> None:
-        """Set traits, in one message; those that are as they were are not sent."""
+    def show(self, **values: Any) -> bool:
+        """Set traits, in one message; those that are as they were are not sent. Return whether there was one."""
         with self.lock, self.hold_sync():
-            for name, value in values.items():
+            new = {name: value for name, value in values.items() if getattr(self, name) != value}
+            for name, value in new.items():
                 setattr(self, name, value)
+        return bool(new)
 
     def close(self) -> None:
         """Close it with all that belongs to it."""

@@ -316,6 +316,43 @@ test("the queue holds what was ready and had no worker", () => {
   ]);
 });
 
+test("a bar's name stands in it, or beside it, or is left to the bar", () => {
+  const bars = [
+    { start: 0, end: 1 }, // 100 px, and nothing after it
+    { start: 1, end: 1.1 },
+    { start: 3, end: 3.1 },
+    { start: 3.2, end: 4 }, // 80 px
+    { start: 4, end: undefined }, // runs, to the end
+  ];
+  const texts = bars.map((_, i) => [`name${i}`, "1.0 s"]);
+  assert.deepEqual(
+    widget.labels(bars, 6, 600, texts).map(({ name, time, beside }) => [name, time, beside]),
+    [
+      ["name0", "1.0 s", false],
+      ["name1", "1.0 s", true],
+      ["name2", "", false],
+      ["name3", "", false],
+      ["name4", "1.0 s", false],
+    ],
+  );
+});
+
+test("what the counts say is not said again at the end of a run", () => {
+  const run = { active: false, elapsed: 1.83, failed: 0, total: 7, line: "7 succeeded in 1.8 s" };
+  assert.equal(widget.briefly(run), "took 1.8 s");
+  assert.equal(widget.briefly({ ...run, failed: 1 }), "failed after 1.8 s");
+  assert.equal(widget.briefly({ ...run, active: true, line: "3 running" }), "3 running");
+  assert.equal(widget.briefly({ active: false, total: 1 }), "1 task");
+  assert.equal(widget.briefly({ active: false, line: "The kernel is gone." }), "The kernel is gone.");
+});
+
+test("a flat drawing keeps its width when a task is opened", () => {
+  assert.ok(widget.isFlat({ width: 1000, height: 180 }, 960));
+  assert.ok(!widget.isFlat({ width: 380, height: 180 }, 960), "it is readable beside the pane");
+  assert.ok(!widget.isFlat({ width: 1000, height: 800 }, 960), "both could not be seen at once");
+  assert.ok(!widget.isFlat({ width: 9000, height: 800 }, 960), "it is not readable anyway");
+});
+
 test("an axis has round numbers, of clocks above a minute", () => {
   assert.deepEqual(widget.ticks(4.2, 5), [0, 1, 2, 3, 4]);
   assert.deepEqual(widget.ticks(0.1, 4), [0, 0.05, 0.1]);

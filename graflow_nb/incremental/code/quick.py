@@ -21,6 +21,7 @@ from graflow_nb.incremental.fingerprint import fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from types import CodeType
 
 _PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes, type(Ellipsis)})
 _MOST_ITEMS = 100
@@ -102,8 +103,8 @@ class _Holder:
         self.data: dict[str, bytes] = {}
 
     def looked(self) -> _Looked:
-        found = (tuple(kind.items()) for kind in (self.values, self.own, self.data))
-        return _Looked(self._it, self._code, self._defaults, self._closure, *found)
+        values, own, data = (*self.values.items(),), (*self.own.items(),), (*self.data.items(),)
+        return _Looked(self._it, self._code, self._defaults, self._closure, values, own, data)
 
 
 class Recorder:
@@ -114,13 +115,23 @@ class Recorder:
         self._holders: dict[int, _Holder] = {}
         self._library: dict[tuple[int, str], tuple[Mapping[str, Any], str, Any]] = {}
 
-    def function(self, fn: FunctionType) -> None:
-        """Note a function."""
-        closure, defaults = tuple(map(_content, fn.__closure__ or ())), fn.__defaults__
-        plain = _PLAIN.issuperset(map(type, defaults or ())) and all(map(_is_fixed, closure))
-        if fn.__kwdefaults__ or fn.__dict__ or not plain:
+    def function(
+        self,
+        fn: FunctionType,
+        code: CodeType,
+        defaults: tuple[Any, ...] | None,
+        kwdefaults: Mapping[str, Any] | None,
+    ) -> None:
+        """Note a function, with its code and defaults."""
+        closure = tuple(map(_content, fn.__closure__)) if fn.__closure__ else ()
+        if (
+            kwdefaults
+            or fn.__dict__
+            or (defaults and not _PLAIN.issuperset(map(type, defaults)))
+            or not all(map(_is_fixed, closure))
+        ):
             self.is_quick = False
-        self._holders[id(fn)] = _Holder(fn, fn.__code__, defaults, closure)
+        self._holders[id(fn)] = _Holder(fn, code, defaults, closure)
 
     def read(self, holder: Any, name: str, namespace: Mapping[str, Any]) -> None:
         """Note what stands under a name in the namespace of a function or module; what is absent, too."""

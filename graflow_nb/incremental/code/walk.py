@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import xxhash
 
+from graflow_nb.core.task import Task
 from graflow_nb.incremental.code import modules, quick
 from graflow_nb.incremental.code.bytecode import CodeInfo, code_info, words
 from graflow_nb.incremental.code.classes import as_text, class_parts, subclasses, text_of_class
@@ -46,6 +47,7 @@ class Noted:
         self.names: set[str] = set()
         self.tasks: dict[str, None] = {}
         self.functions: dict[FunctionType, str] = {}
+        self.codes: dict[str, CodeType | str] = {}
         self.classes: dict[type, str] = {}
         self.queries: list[str] = []
         self.readers: list[tuple[CodeInfo, Mapping[str, Any]]] = []
@@ -78,7 +80,7 @@ class Walk:
         For a function or cell as `owner` it is remembered under `key`, if it can be seen quickly whether it
         holds.
         """
-        codes: dict[str, CodeType | str] = {name: fn.__code__ for fn, name in self.noted.functions.items()}
+        codes = self.noted.codes
         if owner is not None and not isinstance(owner, FunctionType):
             codes["code"] = owner.source
         found = Reads([*parts, *self._ending()], self.noted.texts, self.noted.modules, codes)
@@ -104,7 +106,6 @@ class Walk:
         if met := self.reference(fn, fn.__qualname__):
             return [Part(kind, name, met.encode(), "function")]
         self.noted.functions[fn] = name
-        self.noted.recorder.function(fn)
         self.home(fn.__globals__.get("__name__"))
         try:
             return self._function(fn, kind, name)
@@ -112,9 +113,11 @@ class Walk:
             return [Part(kind, name, None, "functions that call functions, more than can be followed")]
 
     def _function(self, fn: FunctionType, kind: str, name: str) -> list[Part]:
+        code, defaults = fn.__code__, (fn.__defaults__, fn.__kwdefaults__)  # each is an audit event: it takes long
+        self.noted.codes[name] = code
+        self.noted.recorder.function(fn, code, *defaults)
         if (registry := _dispatched(fn)) is not None:
             return self._dispatch(registry, kind, name)
-        code, defaults = fn.__code__, (fn.__defaults__, fn.__kwdefaults__)  # each is an audit event
         info = code_info(code)
         parts = [Part(kind, name, info.digest + fn.__name__.encode())]
         if any(defaults):
@@ -194,7 +197,7 @@ class Walk:
         return [part for thing in own_things(there[name]) for part in self.thing(name, thing, info)]
 
     def thing(self, name: str, value: Any, info: CodeInfo, is_passed_on: bool = False) -> list[Part]:
-        if _is_task(value):
+        if isinstance(value, Task):
             self.noted.tasks[value.name] = None
             value = value.fn
         elif type(value).__name__ == "_lru_cache_wrapper":
@@ -284,12 +287,6 @@ def _cell_contents(cell: Any) -> Any:
         return None
 
 
-def _is_task(value: object) -> bool:
-    from graflow_nb.core.task import Task
-
-    return isinstance(value, Task)
-
-
 class _Current(threading.local):
     walk: Walk | None = None
 
@@ -297,9 +294,8 @@ class _Current(threading.local):
 _current = _Current()
 
 
-@contextmanager
-def walk(left_out: Collection[str] = (), namespace: Mapping[str, Any] | None = None) -> Iterator[Walk]:
-    """Give the walk that is going on in this thread, or begin one.
+class walk:  # noqa: N801 - used like a function; as one with `contextmanager` it takes three times as long
+    """Give the walk that is going on in this thread, or begin one; for a ``with`` statement.
 
     Parameters
     ----------
@@ -307,14 +303,19 @@ def walk(left_out: Collection[str] = (), namespace: Mapping[str, Any] | None = N
         Names in `namespace` that stand for something else there.
     namespace : mapping, optional
     """
-    if _current.walk is not None:
-        yield _current.walk
-        return
-    _current.walk = Walk(left_out, namespace)
-    try:
-        yield _current.walk
-    finally:
-        _current.walk = None
+
+    __slots__ = ("_before", "_new")
+
+    def __init__(self, left_out: Collection[str] = (), namespace: Mapping[str, Any] | None = None) -> None:
+        self._before = _current.walk
+        self._new = self._before or Walk(left_out, namespace)
+
+    def __enter__(self) -> Walk:
+        _current.walk = self._new
+        return self._new
+
+    def __exit__(self, *_: object) -> None:
+        _current.walk = self._before
 
 
 def is_walking() -> bool:

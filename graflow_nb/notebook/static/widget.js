@@ -11,6 +11,7 @@ const [SECOND, MINUTE, HOUR] = [1000, 60, 3600];
 const NOT_RUN = { name: "not run", symbol: "·", word: "not run", color: "#6b7280", dark: "#9ca3af" };
 const PALE = new Set(["not run", "waiting", "ready", "skipped", "cached"]); // what does not run now
 const LIVE = new Set(["running", "retrying"]);
+const READABLE = 0.6; // the scale from which a card shows all it has
 const ENDED = new Set(["succeeded", "cached", "failed", "skipped", "cancelled"]);
 
 /** Give the bytes of a Bytes trait, which arrives as a DataView, and from others as an array or not at all. */
@@ -141,6 +142,13 @@ export function closure(near, start) {
   return reached;
 }
 
+/** Whether a drawing is so much wider than high that it is better shown above what is told of a task than beside it. */
+export function isFlat({ width, height }, room, share = 0.56) {
+  const scale = (space) => Math.min(1, (space - 48) / Math.max(width, 1));
+  const above = scale(room);
+  return above >= READABLE && scale(room * share) < above && height * above <= 340;
+}
+
 const centre = (node) => [node.x + node.w / 2, node.y + node.h / 2];
 
 /** Where an arrow key leads: along an edge to the neighbour most in line, else to the nearest node on that side. */
@@ -216,6 +224,13 @@ export function stateLine(look, { elapsed, took, note }, room) {
   return shorten(parts.join(" · "), room);
 }
 
+/** Say of a run that is over what the counts of its statuses do not. */
+export function briefly({ active, elapsed, failed, total, line }) {
+  if (active || total === undefined) return line ?? "";
+  if (!Number.isFinite(elapsed)) return total === 1 ? "1 task" : `${total} tasks`;
+  return `${failed ? "failed after" : "took"} ${humanSeconds(elapsed)}`;
+}
+
 /** Turn a route into a path: level parts stay straight, and a change of lane becomes an S. */
 export function curve(points, direction) {
   let [[x, y]] = points;
@@ -258,7 +273,7 @@ export function zoomed({ k, x, y }, factor, [px, py]) {
 }
 
 /** How much a card shows at a scale: 0 all, 1 its name larger, 2 larger still, 3 its symbol, 4 its colour. */
-export const detail = (k) => (k >= 0.6 ? 0 : k >= 0.42 ? 1 : k >= 0.26 ? 2 : k >= 0.18 ? 3 : 4);
+export const detail = (k) => (k >= READABLE ? 0 : k >= 0.42 ? 1 : k >= 0.26 ? 2 : k >= 0.18 ? 3 : 4);
 
 const byName = new Intl.Collator("en", { numeric: true }).compare;
 
@@ -274,6 +289,26 @@ export function lanes(rows) {
   return [...found]
     .sort(([a], [b]) => byName(a, b))
     .map(([worker, bars]) => ({ worker, bars: bars.sort((a, b) => a.start - b.start) }));
+}
+
+const BAR_NAME = 6.7,
+  BAR_TIME = 6.2; // px a column of the timeline's letters
+
+/** Choose what stands in each bar of a lane: name and time, or the name; where it is too short, beside it if there is room. */
+export function labels(bars, end, width, texts) {
+  const wide = (seconds) => (width * seconds) / end;
+  const until = (bar) => (Number.isFinite(bar.end) ? bar.end : end);
+  return bars.map((bar, n) => {
+    const inside = wide(until(bar) - bar.start) - 14,
+      after = wide((bars[n + 1]?.start ?? end) - until(bar)) - 12;
+    const [name, time] = texts[n];
+    const short = columns(name) * BAR_NAME,
+      long = short + (columns(time) + 1) * BAR_TIME;
+    if (long <= inside) return { name, time, beside: false };
+    if (short <= inside) return { name, time: "", beside: false };
+    if (long <= after) return { name, time, beside: true };
+    return { name, time: "", beside: short <= after };
+  });
 }
 
 /** Count how many tasks were ready and had no worker: [moment, count] at each change. */
@@ -451,7 +486,8 @@ function isDark(element) {
   return false;
 }
 
-let views = 0; // makes the ids in a page unique
+/** Make an id that no other view in the page has; each may come with a module of its own, so none can count. */
+const freshId = () => `gf-${Math.random().toString(36).slice(2, 10)}`;
 
 /** What ends with a view: listeners by its signal, all else by what was put here. */
 class Life {
@@ -661,7 +697,7 @@ const TEXT_LEFT = 40,
   NAME_COLUMN = 7.9,
   STATE_COLUMN = 6.1;
 const FAR = 4;
-const NAME_COLUMNS = [NAME_COLUMN, 10.6, 15.2]; // by how much a card shows: the style sheet's letters, in px a column
+const NAME_COLUMNS = [NAME_COLUMN, 11.4, 15.2]; // by how much a card shows: the style sheet's letters, in px a column
 
 /** One task's card. It keeps what it shows, so that only what changes is touched; far away it is a mere box. */
 class Card {
@@ -695,11 +731,17 @@ class Card {
     this.glyph = text("glyph", 21, 28.5);
     this.name = text("name", TEXT_LEFT, 20.5);
     this.state = text("state", TEXT_LEFT, 37);
+    this.paper = draw("path", {
+      class: "gf-paper",
+      d: "M0 0H11V9H0zM2 6.8L4.5 4L6.5 6L8 4.8L9.2 6.8",
+      transform: `translate(${this.node.w - 20} 11)`,
+    });
     this.element.append(
       draw("circle", { class: "gf-disc", cx: 21, cy: 24, r: 10.5 }),
       this.glyph,
       this.name,
       this.state,
+      this.paper,
     );
     this.state.textContent = this.line;
     if (this.look) this.#wear();
@@ -712,6 +754,14 @@ class Card {
     const text = shorten(this.node.label || this.node.name, room);
     this.short = text.includes("…");
     if (this.name.textContent !== text) this.name.textContent = text;
+    this.#tell();
+  }
+
+  /** Show that there is output, where the name leaves room for that. */
+  #tell() {
+    const used = columns(this.name.textContent) * (NAME_COLUMNS[this.level] ?? NAME_COLUMN);
+    const shown = this.byte >= 0 && this.byte & PRINTED && TEXT_LEFT + used + 26 <= this.node.w;
+    this.paper.style.display = shown ? "" : "none";
   }
 
   paint(byte, look) {
@@ -721,6 +771,7 @@ class Card {
     element.dataset.s = byte & STATUS;
     element.toggleAttribute("data-pale", PALE.has(look.name));
     element.toggleAttribute("data-live", LIVE.has(look.name));
+    element.toggleAttribute("data-failed", look.name === "failed");
     element.toggleAttribute("data-stale", (byte & STALE) !== 0);
     this.button.setAttribute(
       "aria-label",
@@ -734,6 +785,7 @@ class Card {
   }
 
   #wear() {
+    this.#tell();
     this.glyph.textContent = this.node.kind === "param" ? "ƒ" : symbol(this.look);
     this.badges?.remove();
     this.badges = null;
@@ -903,6 +955,8 @@ class Graph {
 
 // ---- the timeline --------------------------------------------------------------------------------------------
 
+const WORKER = 104; // px for the workers' names: the style sheet's
+
 /** What ran when, a lane for each worker; above them, how many tasks waited for one. */
 class Timeline {
   constructor(life, { onOpen, onHover, onRun }) {
@@ -1029,14 +1083,22 @@ class Timeline {
   }
 
   #lane({ worker, bars }, { end, critical, nodes, lookOf, selected }) {
-    const spans = bars.map((row) => {
-      const until = Number.isFinite(row.end) ? row.end : end;
+    const until = (row) => (Number.isFinite(row.end) ? row.end : end);
+    const width = (this.scroll.clientWidth || 800) * this.zoom - WORKER;
+    const texts = bars.map((row) => [
+      `${symbol(lookOf(row.status))} ${nodes[row.index]?.name ?? "?"}`,
+      humanSeconds(until(row) - row.start),
+    ]);
+    const found = labels(bars, end, width, texts);
+    const spans = bars.flatMap((row, n) => {
       const look = lookOf(row.status);
       const name = nodes[row.index]?.name ?? "?";
       const marks = `${critical.has(row.index) ? " gf-critical" : ""}${row.index === selected ? " gf-selected" : ""}`;
-      const style = `left:${(100 * row.start) / end}%;width:${(100 * Math.max(until - row.start, 0)) / end}%`;
-      const label = `${name}, ${look.word}, ${humanSeconds(until - row.start)}${critical.has(row.index) ? ", on the critical path" : ""}`;
-      return make(
+      const style = `left:${(100 * row.start) / end}%;width:${(100 * Math.max(until(row) - row.start, 0)) / end}%`;
+      const label = `${name}, ${look.word}, ${texts[n][1]}${critical.has(row.index) ? ", on the critical path" : ""}`;
+      const { beside } = found[n];
+      const text = make("span", { text: found[n].name }, found[n].time && make("small", { text: found[n].time }));
+      const bar = make(
         "button",
         {
           type: "button",
@@ -1048,8 +1110,11 @@ class Timeline {
           tabindex: -1,
           "aria-label": label,
         },
-        make("span", { text: `${symbol(look)} ${name}` }),
+        !beside && text,
       );
+      if (!beside) return [bar];
+      const at = { class: "gf-beside", style: `left:${(100 * until(row)) / end}%`, "aria-hidden": "true" };
+      return [bar, make("div", at, text)];
     });
     return make(
       "div",
@@ -1557,9 +1622,9 @@ class StatusLine {
   }
 
   run(run) {
-    const text = run.line ?? "";
+    const text = briefly(run);
     if (this.line.textContent !== text) this.line.textContent = text;
-    this.line.title = text;
+    this.line.title = run.line ?? "";
     this.bar.toggleAttribute("data-active", Boolean(run.active));
     const notes = (run.notes ?? []).map((note) => make("div", { text: String(note) }));
     this.notes.hidden = !notes.length;
@@ -1606,7 +1671,7 @@ class Widget {
   constructor(model, el) {
     this.model = model;
     this.life = new Life();
-    this.id = `gf-${++views}`;
+    this.id = freshId();
     this.states = new Uint8Array(0);
     this.times = new Float32Array(0);
     this.began = 0;
@@ -1703,7 +1768,6 @@ class Widget {
     this.tabs.choose("Graph");
     el.append(this.root);
     this.width = this.root.clientWidth || 900; // asked for once, while there is little to lay out
-    this.root.classList.toggle("gf-wide", this.width >= 760);
     this.outputs = new OutputHost(this.model, this.pane.host, this.pane.none, (lost) => this.#lose(lost));
     this.#theme();
   }
@@ -1857,7 +1921,7 @@ class Widget {
     this.stage.size = { width: data.width, height: data.height };
     this.stage.grown = true;
     if (turned) this.stage.touched = false;
-    if (!this.stage.touched) this.#height();
+    if (!this.stage.touched) this.#arrange();
     this.turn.replaceChildren(icon(data.direction === "TB" ? "right" : "down"));
     const turnTo = data.direction === "TB" ? "Left to right" : "Top to bottom";
     assign(this.turn, { "aria-label": turnTo, title: turnTo });
@@ -1930,7 +1994,7 @@ class Widget {
 
   #run() {
     const told = this.model.get("run") ?? {};
-    const run = this.lost ? { ...told, active: false, line: LOST } : told;
+    const run = this.lost ? { active: false, line: LOST, notes: told.notes } : told;
     this.status.run(run);
     this.runs.disabled = Boolean(run.active || this.lost);
     this.cancels.disabled = !run.active;
@@ -1975,7 +2039,7 @@ class Widget {
       this.graph.focusable(selected);
       this.#head();
     }
-    if (open !== wasOpen) this.#height();
+    if (open !== wasOpen) this.#arrange();
   }
 
   #head() {
@@ -2170,7 +2234,8 @@ class Widget {
     if (name === "Timeline") {
       this.#drawTimeline();
       this.#ask();
-    } else this.#height();
+    }
+    this.#arrange();
   }
 
   /** Ask for the timeline, and while a run goes on ask again each second. */
@@ -2183,6 +2248,14 @@ class Widget {
 
   #theme() {
     this.root.dataset.theme = isDark(this.root.parentElement ?? this.root) ? "dark" : "light";
+  }
+
+  /** Put the pane beside the picture where both have room, else below it. */
+  #arrange() {
+    const flat = this.tabs.chosen === "Timeline" || isFlat(this.stage.size, this.width);
+    this.root.classList.toggle("gf-wide", this.width >= 760 && !flat);
+    this.root.classList.toggle("gf-below", this.width >= 760 && flat);
+    this.#height();
   }
 
   /** Be as high as the drawing needs, within reason. The sizes are known before the page is laid out, which saves doing it twice. */
@@ -2207,8 +2280,8 @@ class Widget {
       if (this.selected >= 0) this.stage.attend(this.graph.data.nodes[this.selected]);
     } else if (width !== this.width) {
       this.width = width;
-      this.root.classList.toggle("gf-wide", width >= 760);
-      if (!this.stage.touched) this.#height();
+      if (this.stage.touched) this.root.classList.toggle("gf-wide", width >= 760);
+      else this.#arrange();
     }
   }
 }
