@@ -188,6 +188,13 @@ def _redis(workers: int | None, where: str | None = None) -> Backend:
     return RedisBackend(workers, where)
 
 
+def _dask(workers: int | None, where: Any = None) -> Backend:
+    """Make the backend of a Dask cluster, which is loaded when it is first asked for."""
+    from graflow_nb.backends.dask.backend import DaskBackend
+
+    return DaskBackend(workers, where)
+
+
 def _described(value: Any) -> Sequence[str]:
     """Tell a value in a few words, as `graflow_nb.views.preview` does."""
     from graflow_nb.views.preview import preview
@@ -199,6 +206,7 @@ set_services(default_services)
 set_describe(_described)
 register_backend("processes", _processes)
 register_backend("redis", _redis, schemes=("redis", "rediss", "unix"))
+register_backend("dask", _dask, schemes=("tcp", "tls", "ucx", "ws", "wss"), package="distributed")
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

@@ -109,9 +109,7 @@ class Reuse:
         if produced.has_at_hand(variable):
             return None
         try:
-            value = handed(produced, variable, takes)
-            if type(value) is Away and value.is_lost:
-                raise value.lost()
+            handed(produced, variable, takes)
         except LostError as error:
             return Reason("lost", name=error.why)
         except NoResultError:
