@@ -53,7 +53,7 @@ from graflow_nb.core.errors import (
 )
 from graflow_nb.core.execution_context import ExecutionContext
 from graflow_nb.core.graph import TaskGraph
-from graflow_nb.core.known_backends import register_backend
+from graflow_nb.core.known_backends import QueueBackend, register_backend
 from graflow_nb.core.policy import Failure, at_least, best_effort, critical, first_success, strict
 from graflow_nb.core.retry import RetryPolicy
 from graflow_nb.core.run import Run
@@ -95,6 +95,7 @@ __all__ = [
     "NoResultError",
     "NoWorkflowError",
     "ParallelGroup",
+    "QueueBackend",
     "RetryPolicy",
     "Run",
     "StaleInputError",
@@ -180,6 +181,13 @@ def _processes(workers: int | None) -> Backend:
     return ProcessBackend(workers)
 
 
+def _redis(workers: int | None, where: str | None = None) -> Backend:
+    """Make the backend of workers behind a Redis, which is loaded when it is first asked for."""
+    from graflow_nb.backends.redis.backend import RedisBackend
+
+    return RedisBackend(workers, where)
+
+
 def _dask(workers: int | None, where: Any = None) -> Backend:
     """Make the backend of a Dask cluster, which is loaded when it is first asked for."""
     from graflow_nb.backends.dask.backend import DaskBackend
@@ -197,6 +205,7 @@ def _described(value: Any) -> Sequence[str]:
 set_services(default_services)
 set_describe(_described)
 register_backend("processes", _processes)
+register_backend("redis", _redis, schemes=("redis", "rediss", "unix"))
 register_backend("dask", _dask, schemes=("tcp", "tls", "ucx", "ws", "wss"), package="distributed")
 
 

@@ -36,8 +36,8 @@ from graflow_nb.core.status import Status
 from graflow_nb.core.task import Defined
 
 DASK = ["dask", "scheduler"]  # a cluster that is started here, and the address of one
-BACKENDS = ["threads", "processes", *DASK]
-ELSEWHERE = ["processes", *DASK]  # where tasks do not share this process's memory
+BACKENDS = ["threads", "processes", "redis", *DASK]
+ELSEWHERE = ["processes", "redis", *DASK]  # where tasks do not share this process's memory
 
 
 @pytest.fixture(params=BACKENDS)
@@ -51,7 +51,9 @@ def elsewhere(request):
 
 
 def backend_of(request):
-    """Return the name of a backend, or the address that a fixture of its name gives."""
+    """Return the name of a backend when what it needs is there, or the address that a fixture of its name gives."""
+    if request.param == "redis":
+        request.getfixturevalue("redis_workers")
     if request.param in DASK:
         pytest.importorskip("distributed")
     return request.getfixturevalue("scheduler") if request.param == "scheduler" else request.param
@@ -646,7 +648,7 @@ def test_no_process_is_left(elsewhere, tmp_path, how):
     pid = tmp_path / "pid"
     subprocess.run([sys.executable, "-c", _ENDS, elsewhere, str(pid), how], timeout=60, check=False)
     with pytest.raises(ProcessLookupError):
-        for _ in range(1000):
+        for _ in range(6000):  # a run in a Redis counts as alive for half a minute
             os.kill(int(pid.read_text()), 0)
             time.sleep(0.01)
 

@@ -32,6 +32,7 @@ def current_afar() -> dict[str, bytes]:
         "environment": (_take_environment, _changed_environment()),
         "path": (_take_path, _own_path()),
         "folder": (_take_folder, str(Path.cwd())),
+        "arguments": (_take_arguments, [*sys.argv]),
     }
     slow = mirror.changes({}, mirror.current_slow()).items()
     found |= {name: each for name, each in slow if name != "modules" and each[1] is not None}
@@ -73,6 +74,10 @@ def _own_path() -> list[str]:
 def _take_path(path: Sequence[str]) -> None:
     there = [entry for entry in path if not entry or Path(entry).exists()]
     sys.path[:] = [*there, *(entry for entry in sys.path if entry not in there)]
+
+
+def _take_arguments(arguments: list[str]) -> None:
+    sys.argv[:] = arguments
 
 
 def _take_folder(folder: str) -> None:

@@ -31,10 +31,13 @@ class HomeEnd:
     Parameters
     ----------
     sent : Sent
+    is_far : bool
+        Whether it may be on another machine, whose clock is another one.
     """
 
-    def __init__(self, sent: Sent) -> None:
+    def __init__(self, sent: Sent, *, is_far: bool = False) -> None:
         self._sent = sent
+        self._is_far = is_far
         self._answers = Answers(sent.call)
 
     def take(
@@ -58,7 +61,11 @@ class HomeEnd:
             if progress is not None:
                 self._sent.call.context.progress(*progress)
             return None
-        return self._sent.taken(outcome_of(self._sent, stream, buffers))
+        outcome = outcome_of(self._sent, stream, buffers)
+        begun = self._sent.call.context.begun
+        if self._is_far and begun is not None:
+            outcome.started, outcome.ended = begun, begun + outcome.ended - outcome.started
+        return self._sent.taken(outcome)
 
     def close(self) -> None:
         """Give back what the call still holds: whoever made it may be gone."""
