@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import threading
 import time
 import uuid
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from graflow_nb.backends.dask.cluster import Cluster, Message
     from graflow_nb.core.call import Call, Outcome
 
+_PROTOCOL: Final = 5
 _AHEAD: Final = 4
 """How many calls a thread of the cluster are handed to it: Dask itself decides which goes where."""
 _FEWEST: Final = 32
@@ -162,7 +164,7 @@ class DaskBackend:
         cluster.listen(out.name, lambda message: self._take(out, message))
         out.future = cluster.client.submit(
             make_call,
-            letter,
+            pickle.dumps(letter, _PROTOCOL),  # bytes: the scheduler need not look into them
             bulk,
             *futures,
             key=f"{call.task.name}-{out.name}",
