@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger("graflow_nb")
 TICK: Final = 0.25
 """Seconds after which it is looked whether calls were lost of which nothing is heard."""
+_TOGETHER: Final = 64
+"""How many messages are taken at most before what they led to is sent."""
 _CONNECTING: Final = 10.0
 """Seconds that a scheduler has to answer."""
 Message = tuple[str, str, str, bytes, list[bytes]]
@@ -57,11 +59,13 @@ class Cluster:
         self._own = own
         self._takers: dict[str, Callable[[Message], None]] = {}
         self._watchers: list[Callable[[], None]] = []
-        self._heard: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._heard: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+        self._soon: dict[Callable[[], None], None] = {}
         self._checked: set[str] = set()
         self._is_shown = False
         client.subscribe_topic(self.topic, self._hear)
-        threading.Thread(target=self._work, name="graflow-dask", daemon=True).start()
+        self._thread = threading.Thread(target=self._work, name="graflow-dask", daemon=True)
+        self._thread.start()
 
     @property
     def is_running(self) -> bool:
@@ -147,6 +151,12 @@ class Cluster:
         """Take no more messages of a call."""
         self._takers.pop(call, None)
 
+    def soon(self, do: Callable[[], None]) -> None:
+        """Have something done, once, when all has been taken that was heard."""
+        self._soon[do] = None
+        if threading.current_thread() is not self._thread:
+            self._heard.put(None)
+
     def watch(self, look: Callable[[], None]) -> None:
         """Have something looked at now and then, until `unwatch`."""
         self._watchers.append(look)
@@ -174,8 +184,13 @@ class Cluster:
         self._heard.put(event[1])  # on the client's own thread, which must not wait
 
     def _work(self) -> None:
-        due = time.monotonic() + TICK
+        due, taken = time.monotonic() + TICK, 0
         while True:
+            taken += 1
+            if self._soon and (taken >= _TOGETHER or self._heard.empty()):
+                taken = 0
+                _guarded(self._soon.popitem()[0])
+                continue
             try:
                 message = self._heard.get(timeout=max(0.0, due - time.monotonic()))
             except queue.Empty:
@@ -185,7 +200,8 @@ class Cluster:
                 for look in list(self._watchers):
                     _guarded(look)
             else:
-                _guarded(self._take, message)
+                if message is not None:
+                    _guarded(self._take, message)
 
     def _take(self, message: Message) -> None:
         call, worker, attempt, kind, parts = message

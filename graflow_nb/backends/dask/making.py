@@ -112,7 +112,7 @@ _loaded: dict[str, tuple[int, ...]] = {}  # the files of the user's own modules,
 _MOST_WITHDRAWN: Final = 10_000
 
 
-def make_call(packed: bytes, bulk: Bulk | None, *inputs: Made) -> Made | None:
+def make_call(packed: bytes, bulk: Bulk | None, inputs: Sequence[Made]) -> Made | None:
     """Make the call in a letter, and send home what came of it; return what is too large for that."""
     letter: Letter = pickle.loads(packed)  # noqa: S301 - Dask itself runs whatever comes from a client
     return copy_context().run(_make_call, letter, bulk, inputs)  # the thread is the worker's, and others' next
