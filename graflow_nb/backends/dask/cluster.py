@@ -6,14 +6,13 @@ import atexit
 import logging
 import os
 import queue
-import socket
 import threading
 import time
 import uuid
 import warnings
 from typing import TYPE_CHECKING, Any, Final
 
-from graflow_nb.backends.dask.letters import differences, versions_here
+from graflow_nb.backends.dask.letters import differences, group_here, stand_apart, versions_here
 from graflow_nb.backends.dask.making import answer, unpark
 from graflow_nb.backends.numeric import cores_of_this_process
 from graflow_nb.backends.packing import pack
@@ -110,17 +109,19 @@ class Cluster:
                 self.client.run_on_scheduler(versions_here)
             except Exception as error:
                 raise self._unloadable(f"the Dask scheduler at {self.name}", error) from None
-        there = self.client.run(_facts, workers=list(new), on_error="return") if new else {}
-        here = versions_here()
+        there = (
+            self.client.run(_facts, group_here(), os.getpid(), workers=list(new), on_error="return") if new else {}
+        )
         for worker, facts in there.items():
             if isinstance(facts, BaseException):
                 raise self._unloadable(f"Dask worker {shown(worker)}", facts)
-            if facts[:2] == _facts()[:2]:
+            is_here, versions = facts
+            if is_here:
                 raise BackendError(
                     'the workers of this Dask cluster are threads of this process: use backend="threads" for '
                     "that, or a cluster with processes=True"
                 )
-            if different := differences(here, facts[2]):
+            if different := differences(here, versions):
                 raise BackendError(
                     f"Dask worker {shown(worker)} has other versions: {', '.join(different)}. What one writes the "
                     f"other might not read: install the same in both places"
@@ -233,8 +234,12 @@ def _guarded(do: Callable[..., None], *args: Any) -> None:
         _log.exception("a message from a Dask worker could not be taken")
 
 
-def _facts() -> tuple[int, str, dict[str, str]]:
-    return os.getpid(), socket.gethostname(), versions_here()
+def _facts(group: tuple[str, int], pid: int) -> tuple[bool, dict[str, str]]:
+    """On a worker: stand apart; return whether this is the process that asks, and the versions."""
+    if group_here()[0] == group[0] and os.getpid() == pid:
+        return True, versions_here()
+    stand_apart(group)
+    return False, versions_here()
 
 
 _clusters: dict[Any, Cluster] = {}

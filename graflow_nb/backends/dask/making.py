@@ -15,7 +15,16 @@ from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, Final
 
 from graflow_nb.backends.afar import take_over_afar
-from graflow_nb.backends.dask.letters import BEGIN, LOST, SMALL, Left, Made, differences, versions_here
+from graflow_nb.backends.dask.letters import (
+    BEGIN,
+    LOST,
+    SMALL,
+    Left,
+    Made,
+    differences,
+    stand_apart,
+    versions_here,
+)
 from graflow_nb.backends.mirror import current_quick, restore_quick
 from graflow_nb.backends.packing import beside, is_sendable, pack, unsendable
 from graflow_nb.backends.there import OUTCOME, HomeLink, let_go, make_for, packed_outcome, stand_in
@@ -189,6 +198,7 @@ def _prepare(letter: Letter) -> None:
     with _preparing:
         if not _taken[0]:
             _taken[0] = True
+            stand_apart(letter.group)
             open_inheritance()
             stand_in()
             threading.Thread(target=_keep_watch, name="graflow-watch", daemon=True).start()
