@@ -15,13 +15,13 @@ apt = { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && echo "Installin
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: demo test lab lint bench traps screenshots fuzz help clean chromium
+.PHONY: demo test lab lint bench traps screenshots fuzz help clean chromium redis
 
 demo: $(VENV)/.demo ## Run the first tutorial here in the terminal, and write its HTML report
 	@mkdir -p reports
 	@$(BIN)/graflow-nb run notebooks/01_quickstart.ipynb --html reports/quickstart.html
 
-test: $(VENV)/.test chromium ## Run every test: tests/, the doctests, the notebooks (ARGS="-k widget" narrows it)
+test: $(VENV)/.test chromium redis ## Run every test: tests/, the doctests, the notebooks (ARGS="-k widget" narrows it)
 	@$(BIN)/python -m pytest tests graflow_nb notebooks --nbval-lax --nbval-current-env $(SANITIZE) $(ARGS)
 
 lab: $(VENV)/.lab ## Open JupyterLab on the tutorials
@@ -100,3 +100,7 @@ chromium:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
 	$(call apt,chromium fonts-dejavu-core fonts-liberation) || \
 	echo "** NO CHROMIUM: the browser tests are left out. On Debian: apt-get install chromium" >&2
+
+redis:
+	@command -v redis-server >/dev/null || $(call apt,redis-server) || \
+	echo "** NO REDIS: the tests of backend=redis are left out. On Debian: apt-get install redis-server" >&2

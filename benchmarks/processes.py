@@ -87,12 +87,13 @@ def passed_on(data: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return data
 
 
+def peak(what: str) -> int:
+    """Return how many bytes Linux says that this process has taken."""
+    return 1024 * int(re.search(rf"{what}:\s*(\d+)", Path("/proc/self/status").read_text())[1])  # type: ignore[index]
+
+
 def through() -> None:
     """Send the array through three tasks, and print seconds and by how much the kernel's peak grows."""
-
-    def peak(what: str) -> int:
-        return 1024 * int(re.search(rf"{what}:\s*(\d+)", Path("/proc/self/status").read_text())[1])  # type: ignore[index]
-
     with workflow("warm") as warm:
         Task("nothing", nothing)
     warm.execute(backend="processes")
@@ -118,7 +119,8 @@ def array() -> Table:
     for place, name in enumerate(("seconds", "peak of the kernel")):
         numbers = sorted(float(one[place]) for one in found)
         table.rows[name] = Row(numbers[0], numbers[1], numbers[2], float("nan"))
-    table.expect("1 GB on processes: the kernel's peak", 1.1, "peak of the kernel")
+    # It keeps three results. Each comes through memory that both sides map, and a copy more would be seen here.
+    table.expect("1 GB on processes: no copy beside the results", 3.1, "peak of the kernel")
     return table
 
 

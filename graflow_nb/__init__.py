@@ -18,12 +18,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from graflow_nb.backends import at_first  # noqa: F401 - it notes what the environment is now
 from graflow_nb.backends.loop import LoopBackend
 from graflow_nb.backends.threads import ThreadBackend
+from graflow_nb.core.away import set_describe
 from graflow_nb.core.compose import Chain, ParallelGroup, chain, parallel
 from graflow_nb.core.context import TaskContext, context
 from graflow_nb.core.decorators import task
 from graflow_nb.core.errors import (
+    BackendError,
     ConditionError,
     CycleError,
     CycleLimitError,
@@ -50,7 +53,7 @@ from graflow_nb.core.errors import (
 )
 from graflow_nb.core.execution_context import ExecutionContext
 from graflow_nb.core.graph import TaskGraph
-from graflow_nb.core.known_backends import register_backend
+from graflow_nb.core.known_backends import QueueBackend, register_backend
 from graflow_nb.core.policy import Failure, at_least, best_effort, critical, first_success, strict
 from graflow_nb.core.retry import RetryPolicy
 from graflow_nb.core.run import Run
@@ -63,6 +66,7 @@ from graflow_nb.incremental.files import File
 from graflow_nb.incremental.fingerprint import fingerprint
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from os import PathLike
 
     from IPython.core.interactiveshell import InteractiveShell
@@ -71,6 +75,7 @@ if TYPE_CHECKING:
     from graflow_nb.notebook.loaded import LoadedFlow
 
 __all__ = [
+    "BackendError",
     "Chain",
     "ConditionError",
     "CycleError",
@@ -90,6 +95,7 @@ __all__ = [
     "NoResultError",
     "NoWorkflowError",
     "ParallelGroup",
+    "QueueBackend",
     "RetryPolicy",
     "Run",
     "StaleInputError",
@@ -175,8 +181,32 @@ def _processes(workers: int | None) -> Backend:
     return ProcessBackend(workers)
 
 
+def _redis(workers: int | None, where: str | None = None) -> Backend:
+    """Make the backend of workers behind a Redis, which is loaded when it is first asked for."""
+    from graflow_nb.backends.redis.backend import RedisBackend
+
+    return RedisBackend(workers, where)
+
+
+def _dask(workers: int | None, where: Any = None) -> Backend:
+    """Make the backend of a Dask cluster, which is loaded when it is first asked for."""
+    from graflow_nb.backends.dask.backend import DaskBackend
+
+    return DaskBackend(workers, where)
+
+
+def _described(value: Any) -> Sequence[str]:
+    """Tell a value in a few words, as `graflow_nb.views.preview` does."""
+    from graflow_nb.views.preview import preview
+
+    return preview(value)
+
+
 set_services(default_services)
+set_describe(_described)
 register_backend("processes", _processes)
+register_backend("redis", _redis, schemes=("redis", "rediss", "unix"))
+register_backend("dask", _dask, schemes=("tcp", "tls", "ucx", "ws", "wss"), package="distributed")
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

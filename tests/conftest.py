@@ -1,4 +1,4 @@
-"""What all tests share: Hypothesis profiles, and the browser."""
+"""What all tests share: Hypothesis profiles, the browser, and a Redis with workers."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from clusters import processes
 from hypothesis import settings
 from reading import Write, new_project
+from redis_servers import SECRET, Server, Workers, serving
 from shells import Notebook, new_notebook
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
@@ -49,8 +51,36 @@ def chromium_path() -> str:
     pytest.skip(absent)
 
 
+@pytest.fixture(scope="session")
+def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return the address of a Dask scheduler with two workers, each a process of its own."""
+    pytest.importorskip("distributed")
+    with processes(tmp_path_factory.mktemp("dask")) as there:
+        yield there.address
+        from graflow_nb.backends.dask.cluster import close_all
+
+        close_all()
+
+
 @pytest.fixture
 def nb() -> Iterator[Notebook]:
     """A notebook in this process, with the extension loaded."""
     with new_notebook() as notebook:
         yield notebook
+
+
+@pytest.fixture(scope="session")
+def redis_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Workers]]:
+    """A Redis with two workers, for all tests."""
+    with serving(tmp_path_factory.mktemp("redis")) as found:
+        yield found
+
+
+@pytest.fixture
+def redis_workers(
+    redis_session: tuple[Server, Workers], monkeypatch: pytest.MonkeyPatch
+) -> tuple[Server, Workers]:
+    """Let ``backend="redis"`` mean that one."""
+    monkeypatch.setenv("GRAFLOW_NB_REDIS_URL", redis_session[0].url)
+    monkeypatch.setenv("GRAFLOW_NB_SECRET", SECRET)
+    return redis_session

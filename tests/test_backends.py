@@ -19,6 +19,7 @@ import pytest
 from graflow_nb import (
     File,
     RetryPolicy,
+    Task,
     TaskTimeout,
     TaskWrapper,
     UnknownBackendError,
@@ -31,18 +32,35 @@ from graflow_nb import (
     workflow,
 )
 from graflow_nb.core.status import Status
+from graflow_nb.core.task import Defined
 
-BACKENDS = ["threads", "processes"]
-ELSEWHERE = ["processes"]  # where tasks do not share this process's memory
+DASK = ["dask", "scheduler"]  # a cluster that is started here, and the address of one
+BACKENDS = ["threads", "processes", "redis", *DASK]
+ELSEWHERE = ["processes", "redis", *DASK]  # where tasks do not share this process's memory
 
 
 @pytest.fixture(params=BACKENDS)
 def backend(request):
-    return request.param
+    return backend_of(request)
 
 
 @pytest.fixture(params=ELSEWHERE)
 def elsewhere(request):
+    return backend_of(request)
+
+
+def backend_of(request):
+    """Return the name of a backend when what it needs is there, or the address that a fixture of its name gives."""
+    if request.param == "redis":
+        request.getfixturevalue("redis_workers")
+    if request.param in DASK:
+        pytest.importorskip("distributed")
+    return request.getfixturevalue("scheduler") if request.param == "scheduler" else request.param
+
+
+@pytest.fixture(params=["processes"])
+def own_process(request):
+    """Where each call has a process to itself, which can be ended: a worker of Dask holds others' results."""
     return request.param
 
 
@@ -365,6 +383,28 @@ class TestBadInput:
         assert "its result cannot be sent" in str(error)
         assert "result['lock'] is of type lock" in str(error)
 
+    def test_a_variable_that_cannot_be_sent(self, elsewhere):
+        def cell():
+            return Defined(1, {"lock": threading.Lock(), "number": 2})
+
+        with workflow("w", backend=elsewhere) as flow:
+            made = Task("made", cell, defines=("lock", "number"))
+
+            @task
+            def plain(number):
+                return number
+
+            @task
+            def use(lock):
+                return lock
+
+        for _ in range(2):  # and it is not kept without it
+            run = flow.run()
+            assert run.results["plain"] == 2
+            assert "its variable 'lock' cannot be sent back" in str(run.errors["use"])
+            assert run.statuses[made.name] is Status.SUCCEEDED
+            assert "cannot be sent back" in run.records["made"].note
+
     def test_code_that_cannot_be_sent(self, elsewhere):
         lock = threading.Lock()
         with workflow("w", backend=elsewhere) as flow:
@@ -424,8 +464,8 @@ class TestRetriesAndTimeouts:
 
         assert isinstance(flow.run().errors["slow"], TaskTimeout)
 
-    def test_a_timeout_in_one_long_call(self, elsewhere):
-        with workflow("w", backend=elsewhere) as flow:
+    def test_a_timeout_in_one_long_call(self, own_process):
+        with workflow("w", backend=own_process) as flow:
 
             @task(timeout=0.3)
             def slow():
@@ -460,9 +500,9 @@ class TestCancel:
         run.wait()
         assert run.statuses["slow"] is run.statuses["after"] is Status.CANCELLED
 
-    def test_the_run_in_one_long_call(self, elsewhere, tmp_path):
+    def test_the_run_in_one_long_call(self, own_process, tmp_path):
         flag = tmp_path / "started"
-        with workflow("w", backend=elsewhere) as flow:
+        with workflow("w", backend=own_process) as flow:
 
             @task
             def slow():
@@ -521,9 +561,9 @@ class TestCancel:
 
 
 class TestLostWorkers:
-    def test_one_fails_its_task_only(self, elsewhere, tmp_path):
+    def test_one_fails_its_task_only(self, own_process, tmp_path):
         killed = tmp_path / "killed"
-        with workflow("w", backend=elsewhere) as flow:
+        with workflow("w", backend=own_process) as flow:
 
             @task
             def other():
@@ -574,9 +614,9 @@ class TestLostWorkers:
 
         assert flow.run(workers=1).results["after"] == 1
 
-    def test_what_it_started_ends_with_it(self, elsewhere, tmp_path):
+    def test_what_it_started_ends_with_it(self, own_process, tmp_path):
         pid = tmp_path / "pid"
-        with workflow("w", backend=elsewhere) as flow:
+        with workflow("w", backend=own_process) as flow:
 
             @task(timeout=0.5)
             def slow():
@@ -614,7 +654,7 @@ def test_no_process_is_left(elsewhere, tmp_path, how):
     pid = tmp_path / "pid"
     subprocess.run([sys.executable, "-c", _ENDS, elsewhere, str(pid), how], timeout=60, check=False)
     with pytest.raises(ProcessLookupError):
-        for _ in range(1000):
+        for _ in range(6000):  # a run in a Redis counts as alive for half a minute
             os.kill(int(pid.read_text()), 0)
             time.sleep(0.01)
 
@@ -778,6 +818,24 @@ class TestChannel:
                 return context.channel.get("n"), context.channel.get("m")
 
         assert flow.run(workers=4).results["total"] == (400, 400)
+
+    @pytest.mark.parametrize("value", ["same", ("same",), (), "array"], ids=repr)
+    def test_values_of_any_kind(self, backend, value):
+        np = pytest.importorskip("numpy")
+        with workflow("w", backend=backend) as flow:
+
+            @task
+            def write():
+                context.channel.set("x", np.ones(3) if value == "array" else value)
+                return context.channel.get("x")
+
+            @task
+            def read(write):
+                return context.channel.get("x"), context.channel.get("x")
+
+        run = flow.run()
+        assert np.array_equal(run.results["read"][0], run.results["write"])
+        assert np.array_equal(run.results["read"][1], run.results["write"])
 
     def test_what_is_wrong_is_said(self, backend):
         with workflow("w", backend=backend, channel={"x": "text"}) as flow:

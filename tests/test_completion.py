@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -66,13 +67,27 @@ def test_each_shell_is_told_to_ask_the_command(capsys, shell):
     assert "graflow-nb _complete" in capsys.readouterr().out
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
-def test_bash_completes_the_tasks_of_a_notebook(notebook, tmp_path):
-    """As bash does it: the function is called with the words, and fills COMPREPLY."""
+@pytest.fixture
+def command(tmp_path):
+    """The folder of a command as it is installed."""
     command = tmp_path / "graflow-nb"
     command.write_text(f'#!/bin/sh\nexec {sys.executable} -m graflow_nb.cli "$@"\n')
     command.chmod(0o755)
+    return tmp_path
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="no fish")
+def test_fish_completes_the_tasks_of_a_notebook(notebook, command, monkeypatch):
+    monkeypatch.setenv("PATH", str(command), prepend=os.pathsep)
+    script = f"graflow-nb completion fish | source; complete -C 'graflow-nb run {notebook} mo'"
+    done = subprocess.run(["fish", "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "model\n"
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
+def test_bash_completes_the_tasks_of_a_notebook(notebook, command):
+    """As bash does it: the function is called with the words, and fills COMPREPLY."""
     words = f'COMP_WORDS=(graflow-nb run {notebook} mo); COMP_CWORD=3; _graflow_nb; echo "${{COMPREPLY[@]}}"'
-    script = f'PATH="{tmp_path}:$PATH"; eval "$(graflow-nb completion bash)"; {words}'
+    script = f'PATH="{command}:$PATH"; eval "$(graflow-nb completion bash)"; {words}'
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "model\n"

@@ -39,7 +39,15 @@ def test_all_is_what_is_visible():
         and not isinstance(value, types.ModuleType)
         and name not in {"annotations", "Any", "TYPE_CHECKING"}
     }
-    wiring = {"open_cache", "LoopBackend", "Services", "ThreadBackend", "default_services", "set_services"}
+    wiring = {
+        "open_cache",
+        "LoopBackend",
+        "Services",
+        "ThreadBackend",
+        "default_services",
+        "set_describe",
+        "set_services",
+    }
     assert visible - wiring == set(graflow_nb.__all__)
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graflow_nb.core.errors import TaskCancelled, TaskDefinitionError
+from graflow_nb.core.errors import BackendError, TaskCancelled, TaskDefinitionError, WorkerLostError
 from graflow_nb.core.retry import RetryPolicy, retry_policy
 
 SECONDS = st.floats(0, 1e6)
@@ -152,3 +152,9 @@ class TestShortOptions:
     def test_what_cannot_be_is_refused_and_task_and_option_are_named(self, options, words):
         with pytest.raises(TaskDefinitionError, match=f"task 'load': {words}"):
             retry_policy("load", **options)
+
+
+def test_a_backend_that_is_gone_is_not_tried_again():
+    policy = RetryPolicy(max_retries=3)
+    assert policy.retries_after(WorkerLostError("gone"), 1)
+    assert not policy.retries_after(BackendError("gone"), 1)

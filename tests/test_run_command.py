@@ -252,6 +252,20 @@ def test_a_script_runs_as_a_notebook_does(tmp_path):
     assert facts["tasks"][1]["stdout"] == "squaring\n"
 
 
+def test_a_backend_is_chosen(tmp_path):
+    book = write(
+        tmp_path / "book.ipynb", "%load_ext graflow_nb", "%%task here\nimport os\nprint('pid', os.getppid())"
+    )
+    done = graflow_nb("run", book, "--backend", "processes", "--json")
+    (there,) = json.loads(done.stdout)["tasks"]
+    done = graflow_nb("run", book, "--json", "--force")
+    (here,) = json.loads(done.stdout)["tasks"]
+    assert there["status"] == here["status"] == "succeeded"
+    assert int(there["stdout"].split()[1]) != int(here["stdout"].split()[1])
+    wrong = graflow_nb("run", book, "--backend", "proceses")
+    assert (wrong.returncode, "Did you mean 'processes'?" in wrong.stdout + wrong.stderr) == (USAGE, True), wrong
+
+
 def test_several_flows_have_to_be_told_apart(tmp_path):
     path = tmp_path / "two.py"
     one = SCRIPT.partition("if __name__")[0]

@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from graflow_nb.backends.answers import Answers
-from graflow_nb.backends.failures import error_of
+from graflow_nb.backends.home import HomeEnd, lost, packed_job
 from graflow_nb.backends.mirror import changes, current, current_slow, is_outgrown
 from graflow_nb.backends.numeric import cores_of_this_process
-from graflow_nb.backends.packing import pack, unpack, unsendable
+from graflow_nb.backends.packing import pack
 from graflow_nb.backends.pool import check_installed, pool
 from graflow_nb.backends.threads import ThreadBackend
-from graflow_nb.backends.worker import ANSWER, ASK, JOB, MIRROR, PARTS, REFUSAL, TELL
-from graflow_nb.core.call import Outcome
-from graflow_nb.core.errors import TaskCancelled, UnsendableError, WorkerLostError, describe
+from graflow_nb.backends.worker import JOB, MIRROR
+from graflow_nb.core.errors import TaskCancelled, WorkerLostError
 from graflow_nb.core.job import Sent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from graflow_nb.backends.packing import Packed
     from graflow_nb.backends.pool import WorkerProcess
-    from graflow_nb.core.call import Call
-    from graflow_nb.core.job import Job
+    from graflow_nb.core.call import Call, Outcome
 
-_log = logging.getLogger("graflow_nb")
 _TRIES: Final = 3
 """How often a call is sent to another process because the one before was gone before it had it."""
 
@@ -87,7 +79,7 @@ class ProcessBackend(ThreadBackend):
         return outcome
 
     def _make_away(self, sent: Sent) -> Outcome:
-        packed = self._packed(sent.job())
+        packed = packed_job(sent.job())
         for _ in range(_TRIES):
             worker = self._worker(sent)
             try:
@@ -104,15 +96,16 @@ class ProcessBackend(ThreadBackend):
 
     def _wait_for(self, sent: Sent, worker: WorkerProcess) -> Outcome:
         """Return the outcome that a process sends, which has the call."""
-        answers, is_lost = Answers(sent.call), True
+        end, is_lost, outcome = HomeEnd(sent), True, None
         sent.call.context.begun = time.perf_counter()
         try:
-            outcome = self._come_back(sent, worker, answers)
+            while outcome is None:
+                outcome = end.take(*worker.link.receive(), worker.link.send)
             is_lost = False
         except (EOFError, OSError):
             raise self._lost(sent.call, worker) from None
         finally:
-            answers.close()
+            end.close()
             self._end(sent.call, worker, is_lost=is_lost)
         return outcome
 
@@ -150,67 +143,7 @@ class ProcessBackend(ThreadBackend):
                 continue
             return worker
 
-    def _packed(self, job: Job) -> Packed:
-        try:
-            return pack((*job,))  # a plain tuple takes half the time
-        except Exception as error:
-            arguments = [("its argument", f"argument {place}", value) for place, value in enumerate(job.args, 1)]
-            named = [("its argument", name, value) for name, value in job.kwargs.items()]
-            code = ("its code", getattr(job.fn, "__name__", job.name), job.fn)
-            raise unsendable(job.name, [*arguments, *named, code], error) from error
-
-    def _come_back(self, sent: Sent, worker: WorkerProcess, answers: Answers) -> Outcome:
-        """Answer what a process asks, do what it tells, and return the outcome that it sends."""
-        while True:
-            kind, stream, buffers = worker.link.receive()
-            if kind == ASK:
-                worker.link.send(*_answer(sent, answers, stream, buffers))
-            elif kind == TELL:
-                told, progress = unpack(stream, buffers)
-                sent.inside(_do_all, told)
-                if progress is not None:
-                    sent.call.context.progress(*progress)
-            else:
-                return sent.taken(_outcome(sent.call, stream, buffers))
-
     def _lost(self, call: Call, worker: WorkerProcess) -> BaseException:
         if call.number in self._struck:
             return TaskCancelled()
-        return WorkerLostError(
-            f"the process of task {call.task.name!r} ended before the task did ({worker.how_it_ended()}). If "
-            f"nobody killed it, it crashed, or the system was short of memory"
-        )
-
-
-def _answer(sent: Sent, answers: Answers, stream: memoryview, buffers: Any) -> tuple[bytes, Packed]:
-    try:
-        question, args = unpack(stream, buffers)
-        return ANSWER, pack(sent.inside(answers, question, args))
-    except Exception as error:
-        try:
-            return REFUSAL, pack(error)
-        except Exception:
-            return REFUSAL, pack(UnsendableError(describe(error)))
-
-
-def _do_all(told: list[tuple[Callable[..., Any], Any]]) -> None:
-    for do, args in told:
-        try:
-            do(*args)
-        except Exception:  # such as a stream that was closed: the task must not fail for it
-            _log.exception("what a task showed could not be shown")
-
-
-def _outcome(call: Call, stream: memoryview, buffers: Any) -> Outcome:
-    try:
-        parts, failure = unpack(stream, buffers)
-    except Exception as error:
-        raise UnsendableError(
-            f"task {call.task.name!r}: what it made cannot be read here ({describe(error)})"
-        ) from error
-    found = Outcome(call.task.name, call.number)
-    for name, part in zip(PARTS, parts, strict=True):
-        setattr(found, name, part)
-    if failure is not None:
-        found.error = error_of(failure)
-    return found
+        return lost(call.task.name, worker.how_it_ended())

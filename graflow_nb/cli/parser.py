@@ -34,6 +34,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_export(commands)
     _add_suggest(commands)
     _add_cache(commands)
+    _add_worker(commands)
     _add_completion(commands)
     return parser
 
@@ -119,6 +120,20 @@ def _add_cache(commands: Commands) -> None:
             help="the cache's, or the one that has it as .graflow_nb (default: the current one)",
         )
         word.set_defaults(do=partial(cache.look_after, do))
+
+
+def _add_worker(commands: Commands) -> None:
+    about = "make calls for flows that run with backend=redis, on as many machines as this is started on"
+    epilog = "It runs what is signed with its key, and nothing else: the user's own key, or GRAFLOW_NB_SECRET, "
+    epilog += "the same where the flows run. Ctrl-C ends it after the task that runs, a second one at once."
+    part = _add(commands, "worker", about, _do("worker", "work"), epilog)
+    part.add_argument(
+        "--url", metavar="URL", help="the Redis (default: GRAFLOW_NB_REDIS_URL, else redis://localhost:6379/0)"
+    )
+    part.add_argument("--queues", nargs="+", metavar="NAME", help="take from these, the first one first")
+    part.add_argument("--burst", action="store_true", help="end when nothing waits")
+    part.add_argument("--workers", type=_positive, default=1, metavar="N", help="how many to start (default: 1)")
+    part.add_argument("--load", nargs="+", default=[], metavar="MODULE", help="load these once, before any task")
 
 
 def _add_completion(commands: Commands) -> None:

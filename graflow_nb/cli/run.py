@@ -98,7 +98,8 @@ def _run(program: Program, options: argparse.Namespace, values: Mapping[str, str
     from graflow_nb.notebook.upkeep import parsed
 
     program.choose()
-    program.ask("check", targets=wanted, values={name: parsed(text) for name, text in values.items()})
+    given = {name: parsed(text) for name, text in values.items()}
+    program.ask("check", targets=wanted, values=given, backend=options.backend)
     flags = ["--force"] * options.force + ["--fail-fast"] * options.fail_fast
     if options.workers:
         flags += ["--workers", str(options.workers)]

@@ -10,6 +10,7 @@ import inspect
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
+from graflow_nb.core.bound import lost_argument
 from graflow_nb.core.errors import did_you_mean
 from graflow_nb.core.param import Param
 from graflow_nb.core.task import Task
@@ -106,7 +107,8 @@ class Binding(NamedTuple):
 
     def sources(self) -> Sequence[tuple[str, Source]]:
         """All sources, with the names they fill."""
-        return [*self.positional, *self.keyword, *self.free.items()]
+        has_others = self.keyword or self.free
+        return [*self.positional, *self.keyword, *self.free.items()] if has_others else self.positional
 
 
 class Missing(NamedTuple):
@@ -114,6 +116,8 @@ class Missing(NamedTuple):
 
     parameters: tuple[str, ...]
     message: str
+    is_broken: bool = False
+    """Whether something filled them that has gone: the task is meant to run."""
 
 
 _NOTHING: Mapping[str, Upstream] = MappingProxyType({})
@@ -144,19 +148,14 @@ class Names:
     def __init__(self, graph: TaskGraph) -> None:
         self.tasks = graph.nodes
         self.variables = {name: task.name for task in self.tasks.values() for name in task.defines}
+        self.known = {*self.tasks, *self.variables}  # the names that mean something
         self.has_groups = any([task.members for task in self.tasks.values()])  # noqa: C419 - faster
-        self._results: dict[str, Upstream] = {}
-
-    def result(self, task: str) -> Upstream:
-        """Return what stands for a task's result: one object, however many read it."""
-        if (source := self._results.get(task)) is None:
-            source = self._results[task] = Upstream(task)
-        return source
+        self.results = {name: Upstream(name) for name in self.tasks}  # one object each, however many read it
 
     def find(self, name: str, reader: str) -> Upstream | None:
         """Return what `name` means to a task, or None if no other task stands for it."""
         if name in self.tasks:
-            return self.result(name) if name != reader else None
+            return self.results[name] if name != reader else None
         owner = self.variables.get(name)
         return Upstream(owner, name) if owner is not None and owner != reader else None
 
@@ -180,11 +179,11 @@ def needs(task: Task, names: Names, reads: Reads, at: str = "") -> Mapping[str, 
     at = at or task.name
     found: dict[str, Upstream] = {}
     for parameter in open_parameters(task):
-        if parameter.is_required and (source := names.find(parameter.name, at)):
+        if parameter.name in names.known and parameter.is_required and (source := names.find(parameter.name, at)):
             found[parameter.name] = source
     for name, value in task.options.bound.items():
         if isinstance(value, Task) and value.name in names.tasks:
-            found[name] = names.result(value.name)
+            found[name] = names.results[value.name]
     as_tasks, as_variables = reads
     for name in (*as_tasks, *as_variables):
         source = names.find(as_tasks.get(name, name), at)
@@ -205,8 +204,9 @@ class Resolver:
 
     Parameters
     ----------
-    graph : TaskGraph
     names : Names
+    joins, befores : mapping of str to sequence
+        What operators wired before each task: of each operator, and all.
     is_ancestor : callable
         Whether one task comes before another, by operators or names.
     given : mapping of str
@@ -222,14 +222,16 @@ class Resolver:
 
     def __init__(
         self,
-        graph: TaskGraph,
         names: Names,
+        joins: Mapping[str, Sequence[Sequence[str]]],
+        befores: Mapping[str, Sequence[str]],
         is_ancestor: Callable[[str, str], bool],
         given: Mapping[str, Any] = MappingProxyType({}),
         channel: Collection[str] = (),
     ) -> None:
-        self._graph = graph
         self._names = names
+        self._joins = joins
+        self._befores = befores
         self._is_ancestor = is_ancestor
         self._given = given
         self._channel = channel
@@ -244,16 +246,16 @@ class Resolver:
             The task whose place in the graph counts, if that is another one.
         """
         at = at or task.name
-        if task.options.bound and (lost := self._lost(task)):
-            return lost
-        parameters = task.parameters
+        options, parameters = task.options, task.parameters
+        if options.bound and (lost := lost_argument(task, self._names.tasks)):
+            return Missing((lost[0],), lost[1], is_broken=True)
         if not parameters:
             if not task.binds_itself:
                 return Binding(free=taken)
-            return task.own_binding([self._names.tasks[before] for before in self._graph.predecessors(at)])
-        is_plain = not (taken or self._given or self._channel or task.options.bound or task.options.inject_context)
-        if is_plain and (positional := self._one_each(parameters, self._graph.joins(at))):
-            return Binding(positional, free=taken)
+            return task.own_binding([self._names.tasks[before] for before in self._befores[at]])
+        is_plain = not (taken or self._given or self._channel or options.bound or options.inject_context)
+        if is_plain and (positional := self._in_order(parameters, self._joins[at])):
+            return Binding(positional, (), taken)
         sources: dict[str, Source] = {}
         left = []
         for index, parameter in enumerate(parameters):
@@ -269,15 +271,23 @@ class Resolver:
             sources.update(by_position)
         return self._arrange(parameters, sources, taken)
 
-    def _one_each(
+    def _in_order(
         self, parameters: Sequence[Parameter], joins: Sequence[Sequence[str]]
     ) -> tuple[tuple[str, Upstream], ...]:
         """Return the sources if one operator wired a task for each parameter: all else takes twice as long."""
-        if len(joins) != 1 or len(joins[0]) != len(parameters) or self._names.has_groups:
+        if len(joins) != 1 or self._names.has_groups:
             return ()
-        if any([p.default is not _EMPTY or p.kind is not _PLAIN for p in parameters]):  # noqa: C419 - as above
+        names: list[str] = []
+        for name, kind, default in parameters:
+            if kind is _PLAIN and default is _EMPTY:
+                names.append(name)
+            elif kind is _VAR_POSITIONAL:
+                names += [f"*{name}"] * (len(joins[0]) - len(names))
+            else:
+                return ()
+        if len(names) != len(joins[0]):
             return ()
-        return tuple([(p.name, self._names.result(b)) for p, b in zip(parameters, joins[0], strict=True)])
+        return tuple([(n, self._names.results[before]) for n, before in zip(names, joins[0], strict=True)])
 
     def _by_name(  # noqa: PLR0911 - a rule a line, the first that applies wins
         self, task: Task, parameter: Parameter, taken: Mapping[str, Upstream], at: str, *, is_first: bool
@@ -288,8 +298,9 @@ class Resolver:
         if name in options.bound:
             bound = options.bound[name]
             if isinstance(bound, Task):
-                return self._names.result(bound.name)
-            return Constant(self._given[task.name] if self._stands_for_given(task) else bound)
+                return self._names.results[bound.name]
+            is_given = isinstance(task, Param) and task.name in self._given
+            return Constant(self._given[task.name] if is_given else bound)
         if name in self._given and name not in self._names.tasks:
             return Constant(self._given[name])
         if name in taken:
@@ -302,24 +313,10 @@ class Resolver:
             return FromChannel(name)
         return None if parameter.default is _EMPTY else Constant(parameter.default)
 
-    def _stands_for_given(self, task: Task) -> bool:
-        return isinstance(task, Param) and task.name in self._given
-
-    def _lost(self, task: Task) -> Missing | None:
-        """Return what is missing if an argument was bound to a task that is not there."""
-        for name, value in task.options.bound.items():
-            if isinstance(value, Task) and value.name not in self._names.tasks:
-                hint = did_you_mean(value.name, self._names.tasks)
-                return Missing(
-                    (name,),
-                    f"task {task.name!r}: {name!r} is bound to task {value.name!r}, which is not there. {hint}",
-                )
-        return None
-
     def _by_position(
         self, task: Task, left: list[Parameter], sources: Mapping[str, Source], at: str
     ) -> dict[str, Source] | Missing:
-        befores: Sequence[str] = self._graph.predecessors(at)
+        befores: Sequence[str] = self._befores[at]
         if sources:
             used = {source.task for source in sources.values() if isinstance(source, Upstream)}
             befores = [name for name in befores if name not in used]
@@ -332,7 +329,7 @@ class Resolver:
             rest[left[-1].name] = Gathered(tuple(befores[len(left) - 1 :]))
             befores, left = befores[: len(left) - 1], left[:-1]
         if len(left) == len(befores):
-            return {p.name: self._names.result(before) for p, before in zip(left, befores, strict=True)} | rest
+            return {p.name: self._names.results[before] for p, before in zip(left, befores, strict=True)} | rest
         if len(left) == 1 and befores:
             return {left[0].name: Gathered(tuple(befores))} | rest
         return self._missing(task, left, at)
@@ -343,7 +340,7 @@ class Resolver:
 
     def _in_one_order(self, name: str, befores: Sequence[str]) -> Sequence[str]:
         """Return predecessors in the order of the one operator that wired them all; none if several did."""
-        joins = self._graph.joins(name)
+        joins = self._joins[name]
         if len(joins) == 1:
             return befores
         for join in joins:
@@ -362,7 +359,7 @@ class Resolver:
                 keyword.append((name, source))
             elif kind is _VAR_POSITIONAL:
                 tasks = source.tasks if isinstance(source, Gathered) else ()
-                positional += [(f"*{name}", self._names.result(task)) for task in tasks]
+                positional += [(f"*{name}", self._names.results[task]) for task in tasks]
             else:
                 positional.append((name, source))
         free = {name: source for name, source in taken.items() if name not in sources} if taken else taken
@@ -370,8 +367,8 @@ class Resolver:
 
     def _missing(self, task: Task, left: list[Parameter], at: str) -> Missing:
         names = tuple(p.name for p in left)
-        before = self._graph.predecessors(at)
-        several = len(self._graph.joins(at)) > 1
+        before = self._befores[at]
+        several = len(self._joins[at]) > 1
         upstream = f"Wired before it: {', '.join(before)}" if before else "Nothing is wired before it"
         if several:
             upstream += " (in several expressions, so they are taken by name only)"
@@ -391,6 +388,5 @@ _VAR_POSITIONAL = inspect.Parameter.VAR_POSITIONAL
 
 
 def _listed(names: Sequence[str]) -> str:
-    quoted = [repr(name) for name in names]
-    plural = "arguments" if len(quoted) > 1 else "an argument"
-    return f"{plural} for {', '.join(quoted)}"
+    plural = "arguments" if len(names) > 1 else "an argument"
+    return f"{plural} for {', '.join(map(repr, names))}"

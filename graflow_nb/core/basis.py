@@ -6,9 +6,8 @@ from operator import attrgetter, is_
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
 
-    from graflow_nb.core.arguments import Upstream
     from graflow_nb.core.graph import TaskGraph
 
 
@@ -17,56 +16,56 @@ class Basis:
 
     Tasks and joins are told by identity or are texts. Values that are bound are told by identity, never by
     equality: ``1 == True``, and what an array answers is no yes or no.
+
+    Parameters
+    ----------
+    graph : TaskGraph
+    variables : mapping of str to str
+        Who defines which variable.
+
+    Attributes
+    ----------
+    joins : dict of str to sequence of tuple of str
+        What operators wired before each task.
     """
 
-    def __init__(self, graph: TaskGraph) -> None:
+    def __init__(self, graph: TaskGraph, variables: Mapping[str, str]) -> None:
         self._version = graph.version
         self._tasks = dict(graph.nodes)
-        self._options = [task.options for task in self._tasks.values()]
-        self._defines = [task.defines for task in self._tasks.values()]
+        self._options = {name: task.options for name, task in self._tasks.items()}
+        self._defines = {name: task.defines for name, task in self._tasks.items()}
         self._inner = {name: task.inner for name, task in self._tasks.items() if task.is_composite}
         self._bound = {name: dict(task.options.bound) for name, task in self._tasks.items() if task.options.bound}
         self.joins = {name: graph.joins(name) for name in self._tasks}
-
-    def complete(
-        self,
-        variables: Mapping[str, str],
-        taken: Mapping[str, Mapping[str, Upstream]],
-        by_ancestry: Collection[str],
-    ) -> None:
-        """Add who defines which variable, what is taken by name, and what `Resolver` says."""
-        self._variables, self._taken, self._by_ancestry = variables, taken, by_ancestry
+        self.variables = variables
 
     def holds(self, graph: TaskGraph) -> bool:
         """Whether it is still so."""
         tasks = self._tasks.values()
         return (
             graph.version == self._version
-            and all(map(is_, map(_options_of, tasks), self._options))
-            and all(map(is_, map(_defines_of, tasks), self._defines))
+            and all(map(is_, map(_options_of, tasks), self._options.values()))
+            and all(map(is_, map(_defines_of, tasks), self._defines.values()))
             and all(_are_same(bound, self._tasks[name].options.bound) for name, bound in self._bound.items())
             and all(self._tasks[name].inner is inner for name, inner in self._inner.items())
         )
 
     def alike(self, earlier: Basis) -> list[str]:
-        """Return the tasks whose binding must be the same as when that was so.
+        """Return the tasks of which all is as it was: the task, its options, its joins, and what names mean.
 
-        A binding is made of the task, its options, its joins, what it takes by name, and for a default of what
-        its name means and comes after: where the latter mattered, or names mean something else now, it is not.
+        What a task takes by name, and where its arguments come from, is the same then, unless what comes before
+        what in the whole graph mattered for that.
         """
-        if self._tasks.keys() != earlier._tasks.keys() or self._variables != earlier._variables:
+        if self._tasks.keys() != earlier._tasks.keys() or self.variables != earlier.variables:
             return []
-        before = dict(zip(earlier._tasks, zip(earlier._options, earlier._defines, strict=True), strict=True))
-        now = zip(self._tasks.items(), self._options, self._defines, strict=True)
+        tasks, all_options, all_defines, joins = earlier._tasks, earlier._options, earlier._defines, earlier.joins
         return [
             name
-            for (name, task), options, defines in now
-            if task is earlier._tasks[name]
-            and options is before[name][0]
-            and defines is before[name][1]
-            and self.joins[name] == earlier.joins[name]
-            and self._taken[name] == earlier._taken[name]
-            and name not in earlier._by_ancestry
+            for name, task in self._tasks.items()
+            if task is tasks[name]
+            and (options := self._options[name]) is all_options[name]
+            and self._defines[name] is all_defines[name]
+            and self.joins[name] == joins[name]
             and self._inner.get(name) is earlier._inner.get(name)
             and (not options.bound or _are_same(earlier._bound[name], options.bound))
         ]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from asyncio import CancelledError
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
+from graflow_nb.core.away import Away, fetched
 from graflow_nb.core.commands import COMMANDS
-from graflow_nb.core.errors import NoResultError, TaskCancelled
+from graflow_nb.core.errors import LostError, NoResultError, TaskCancelled
 from graflow_nb.core.scope import opened, running
 from graflow_nb.core.task import Defined
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from graflow_nb.core.context import TaskContext
     from graflow_nb.core.task import Task
 
+NOTHING: Mapping[Any, Any] = {}  # no proxy of one: it travels
+
 
 class Produced:
     """What a task made: its result, and the variables it defines.
@@ -30,31 +32,41 @@ class Produced:
     ----------
     task_name : str
     values : mapping of (str or None) to object
-        The variables by name, and the result under None; those that are at hand.
+        The variables by name, and the result under None; those that are at hand, and an `Away` for one that
+        stayed where it was made.
     prints : mapping of (str or None) to object
         The fingerprint of each variable that there is, and of the result; the cache's own.
     load : callable, optional
         Fetches a value that is not at hand, by its name; only a reused result has it.
+    unsent : mapping of str to str
+        The variables that stayed in the process of the call, and why they could not be sent.
     """
 
-    __slots__ = ("_load", "_values", "prints", "task_name")
+    __slots__ = ("_away", "_load", "_values", "prints", "task_name", "unsent")
 
     def __init__(
         self,
         task_name: str,
         values: Mapping[str | None, Any],
-        prints: Mapping[str | None, Any] = MappingProxyType({}),
+        prints: Mapping[str | None, Any] = NOTHING,
         load: Callable[[str | None], Any] | None = None,
+        unsent: Mapping[str, str] = NOTHING,
     ) -> None:
         self.task_name = task_name
+        self.unsent = unsent
         self.prints = prints
         self._values = values
         self._load = load
+        self._away: dict[str | None, Away] | None = None  # those of which there are copies at hand
 
     @property
     def at_hand(self) -> Mapping[str | None, Any]:
-        """The values that are at hand."""
+        """The values that need not be loaded: those that are at hand, and an `Away` for one that is elsewhere."""
         return self._values
+
+    def has_at_hand(self, variable: str | None) -> bool:
+        """Whether a value is here, and need not be fetched."""
+        return variable in self._values and type(self._values[variable]) is not Away
 
     @property
     def is_reused(self) -> bool:
@@ -92,9 +104,37 @@ class Produced:
             If the value is no longer there.
         """
         if variable in self._values:
+            value = self._values[variable]
+            if type(value) is not Away:
+                return value
+        value = self._loaded(variable)
+        return self._fetched(variable, value) if type(value) is Away else value
+
+    def unfetched(self, variable: str | None) -> Any:
+        """Return a variable as `get` does, but an `Away` for one that is elsewhere, fetched or not."""
+        return self._away[variable] if self._away and variable in self._away else self._loaded(variable)
+
+    def away(self, variable: str | None) -> Sequence[Away]:
+        """Return what of a variable is elsewhere."""
+        value = self.unfetched(variable)
+        return (value,) if type(value) is Away else ()
+
+    def _fetched(self, variable: str | None, away: Away) -> Any:
+        try:
+            value, kept = away.fetch(), {variable: away}
+        except LostError:
+            if self._load is None:
+                raise
+            value, kept = fetched(self._load(variable)), {}  # there may be another one on disk
+        self._away = {**(self._away or {}), **kept}
+        self._values = {**self._values, variable: value}
+        return value
+
+    def _loaded(self, variable: str | None) -> Any:
+        if variable in self._values:
             return self._values[variable]
         if self._load is None or variable not in self.prints:
-            raise NoResultError(f"task {self.task_name!r} did not assign {variable!r} in its last run")
+            raise self._none_of(variable)
         value = self._load(variable)
         self._values = {**self._values, variable: value}
         return value
@@ -104,11 +144,23 @@ class Produced:
         try:
             return self.prints[variable]
         except KeyError:
-            raise NoResultError(f"task {self.task_name!r} did not assign {variable!r} in its last run") from None
+            raise self._none_of(variable) from None
+
+    def _none_of(self, variable: str | None) -> NoResultError:
+        if variable is not None and variable in self.unsent:
+            return NoResultError(f"task {self.task_name!r}: {self.unsent[variable]}")
+        return NoResultError(f"task {self.task_name!r} did not assign {variable!r} in its last run")
 
     def spoil(self, load: Callable[[str | None], Any]) -> None:
         """Let go of the values, which somebody changed in place; `load` fetches them as they were made."""
-        self._values, self._load = {}, load
+        self._values, self._load, self._away = {}, load, None
+
+    def drop_copies(self) -> bool:
+        """Let go of copies of what is elsewhere; return whether there were any."""
+        if not self._away:
+            return False
+        self._values, self._away = {**self._values, **self._away}, None
+        return True
 
 
 class Outcome:
@@ -135,10 +187,12 @@ class Outcome:
         As in `Produced`.
     kept : object
         What the cache noted where the call was made; its own.
+    unsent : mapping of str to str
+        As in `Produced`.
     """
 
     __slots__ = (
-        "commands", "ended", "error", "kept", "name", "number", "outputs", "prints", "started", "value",
+        "commands", "ended", "error", "kept", "name", "number", "outputs", "prints", "started", "unsent", "value",
         "variables", "worker",
     )  # fmt: skip
 
@@ -152,6 +206,7 @@ class Outcome:
         self.number = number
         self.prints: dict[str | None, Any] = {}
         self.kept: Any = None
+        self.unsent: Mapping[str, str] = NOTHING
         self.worker = ""
         self.started = self.ended = time.perf_counter()
 
@@ -161,7 +216,7 @@ class Outcome:
         values.update(self.variables)
         if self.commands:
             values[COMMANDS] = self.commands
-        return Produced(self.name, values, self.prints)
+        return Produced(self.name, values, self.prints, unsent=self.unsent)
 
 
 class Around(Protocol):

@@ -16,6 +16,9 @@ from graflow_nb.core.state import RunState
 from graflow_nb.core.status import Status
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from graflow_nb.core.away import Away
     from graflow_nb.core.composites import Expansion
     from graflow_nb.core.run import TaskRecord
 
@@ -143,14 +146,12 @@ class Composing(RunState):
 
     def _gathered(self, name: str, parts: Mapping[str, Produced], *, is_one: bool) -> Produced:
         values = [*parts.values()]
-        prints: Mapping[str | None, Any]
-        if not is_one:
-            prints = self._reuse.joined(values) if self._reuse else {None: None}
-            return Produced(name, {}, prints, lambda _: [part.value for part in values])
-        if not values:
+        if is_one and not values:
             return Produced(name, {None: None}, self._reuse.prints_of(None) if self._reuse else {})
-        prints = {None: values[-1].prints.get(None)}
-        return Produced(name, {}, prints, lambda _: values[-1].value)
+        prints: Mapping[str | None, Any] = {None: values[-1].prints.get(None)} if is_one else {None: None}
+        if not is_one and self._reuse:
+            prints = self._reuse.joined(values)
+        return Together(name, values, prints, is_one=is_one)
 
     def _under(self, name: str) -> set[str]:
         """Return all that a composite guards, and what that guards in turn."""
@@ -171,6 +172,43 @@ class Composing(RunState):
                 return True
             seen = by
         return False
+
+
+class Together(Produced):
+    """What several tasks made, as a list, or what the last of them made; fetched when it is asked for.
+
+    Parameters
+    ----------
+    task_name : str
+    parts : sequence of Produced
+    prints : mapping
+    is_one : bool
+        Whether it is what the last one made.
+    """
+
+    __slots__ = ("_is_one", "_parts")
+
+    def __init__(
+        self, task_name: str, parts: Sequence[Produced], prints: Mapping[str | None, Any], *, is_one: bool
+    ) -> None:
+        super().__init__(task_name, {}, prints, self._together)
+        self._parts = parts
+        self._is_one = is_one
+
+    def unfetched(self, variable: str | None) -> Any:
+        if not self.away(variable):
+            return self.get(variable)
+        values = [part.unfetched(None) for part in self._parts]
+        return values[-1] if self._is_one else values
+
+    def away(self, variable: str | None) -> Sequence[Away]:
+        if variable is not None:
+            return super().away(variable)
+        parts = self._parts[-1:] if self._is_one else self._parts
+        return [one for part in parts for one in part.away(None)]
+
+    def _together(self, _: str | None) -> Any:
+        return self._parts[-1].value if self._is_one else [part.value for part in self._parts]
 
 
 class _Values(Mapping[str, Any]):

@@ -162,7 +162,7 @@ class Map(Composite):
         The parameters that get the items.
     """
 
-    __slots__ = ("_each", "_template", "_when", "over")
+    __slots__ = ("_each", "_when", "over")
 
     def __init__(
         self, template: Task, name: str, each: Mapping[str, Any], policy: Policy, max_parallel: int | None
@@ -171,18 +171,22 @@ class Map(Composite):
         self.policy = policy
         self.max_parallel = max_parallel
         self.over = tuple(each)
-        bound = {**template.options.bound, **each}
+        self._made_of = template, each
+        self.remake(template)
+
+    def remake(self, template: Task) -> None:
+        super().remake(template)
+        bound = self.options.bound
         when = template.options.when
         asks_each = when is not None and any(p.name in self.over for p in parameters_of(when))
         self._when = when if asks_each else None
         own = None if asks_each else when
         self.options = replace(template.options, bound=bound, retry=None, timeout=None, when=own)
         self._each = replace(template.options, when=None)
-        self._template = template.name
 
     @property
     def stored_as(self) -> str:
-        return f"{self._template}[]"
+        return f"{self._made_of[0].name}[]"
 
     def expand(self, binding: Binding, made: Mapping[str, Produced]) -> Expansion:
         sources = dict(binding.sources())
@@ -211,7 +215,7 @@ class Map(Composite):
         for parameter in parameters_of(when):
             if parameter.name not in known and parameter.is_required:
                 raise TaskDefinitionError(
-                    f"the condition of task {self._template!r} (when) takes {parameter.name!r}: for an item of a "
+                    f"the condition of task {self.template!r} (when) takes {parameter.name!r}: for an item of a "
                     f"map it takes what the task takes. {did_you_mean(parameter.name, known)}"
                 )
             source = known.get(parameter.name, Constant(parameter.default))

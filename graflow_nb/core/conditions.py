@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from graflow_nb.core.absence import adapted, with_data
 from graflow_nb.core.arguments import Missing
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from graflow_nb.core.arguments import Binding
-    from graflow_nb.core.call import Outcome
+    from graflow_nb.core.call import Outcome, Produced
     from graflow_nb.core.task import Task
 
 
@@ -47,7 +47,7 @@ class Conditions(RunState):
                 decision = self._reuse.decide(condition.task, binding, self._made, force=self._force.get(name))
                 if decision.produced is not None:
                     self._around_it.channel.apply(writes_in(decision.produced.commands))
-                    return self._hear(record, decision.produced.value)
+                    return self._hear(record, decision.produced)
             except LostError:
                 decision = self._reuse.decide(condition.task, binding, self._made, force=True)
             except Exception as error:
@@ -74,7 +74,7 @@ class Conditions(RunState):
         elif self._stopped:
             record.status = Status.WAITING
         elif outcome.error is None:
-            self._hear(record, outcome.value)
+            self._hear(record, outcome.produced())
         elif isinstance(outcome.error, TaskCancelled) and name in self._stopped_tasks:
             self._cancel_alone(record, "cancelled before it ran")
         else:
@@ -82,10 +82,10 @@ class Conditions(RunState):
         if kept.again and not self._stopped:
             self._make_again(kept.again)
 
-    def _hear(self, record: TaskRecord, answer: Any) -> bool:
+    def _hear(self, record: TaskRecord, answer: Produced) -> bool:
         name = record.task.name
         try:
-            is_true = bool(answer)
+            is_true = bool(answer.value)
         except Exception as error:
             self._fail(record, _failed(name, error))
             return False

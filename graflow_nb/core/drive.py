@@ -237,6 +237,7 @@ def drive(runner: Runner, backends: Backends) -> None:
     _connect(runner, driver.post)
     with _interrupts(driver.interrupted), _opened(runner, backends):
         backends.open(lambda name: driver.post if name in _POSTING else driver.bring)
+        runner.run.notes += backends.take_notes()
         try:
             driver.drive()
         finally:
@@ -257,6 +258,7 @@ async def adrive(runner: Runner, backends: Backends) -> None:
     _connect(runner, deliver)
     with _opened(runner, backends):
         backends.open(lambda _: deliver)
+        runner.run.notes += backends.take_notes()
         runner.start()
         while runner.is_active:
             try:

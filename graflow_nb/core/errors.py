@@ -3,6 +3,7 @@
 ::
 
     GraflowError
+    ├── BackendError
     ├── ConditionError
     ├── CycleLimitError
     ├── GraphError
@@ -125,6 +126,10 @@ class TaskTimeout(GraflowError, TimeoutError):  # noqa: N818 - like Python's own
 
 class UnknownBackendError(GraflowError):
     """There is no backend of this name, or what it needs is not installed."""
+
+
+class BackendError(GraflowError):
+    """A backend cannot be reached, is gone, or does not fit. No task is tried again for it."""
 
 
 class UnsendableError(GraflowError):

@@ -14,7 +14,7 @@ from graflow_nb.core.drive import adrive, drive
 from graflow_nb.core.events import RunFinished
 from graflow_nb.core.execution_context import ExecutionContext
 from graflow_nb.core.inquiry import Inquiry
-from graflow_nb.core.known_backends import THREADS, backend_named
+from graflow_nb.core.known_backends import THREADS, backend_named, backend_of
 from graflow_nb.core.limits import EVERY, check_needs
 from graflow_nb.core.run import Run
 from graflow_nb.core.runner import Runner
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from graflow_nb.core.backend import Backend
     from graflow_nb.core.call import Produced
     from graflow_nb.core.events import Event
+    from graflow_nb.core.known_backends import QueueBackend
     from graflow_nb.core.plan import Plan
     from graflow_nb.core.settings import Cache
     from graflow_nb.core.task import Task
@@ -46,48 +47,48 @@ class Executing(Inquiry):
         channel: Mapping[str, Any] | None = None,
         return_context: bool = False,
         backend: Any = None,
+        queue_backend: QueueBackend | str | None = None,
     ) -> Any:
         """Run everything, reusing nothing; return the result of the last task that succeeded, in stable order.
 
         Parameters
         ----------
         start_task : str or Task, optional
-            Run this task and everything after it. What they need from outside is each task's last
-            result; a task that has none runs first, unless it is upstream of the start.
+            Run it and everything after it. What they need from outside is a task's last result; if it has none and
+            is not upstream of the start, it runs first.
         max_steps : int, optional
             How many tasks may run; then the run stops and warns.
         channel : mapping of str, optional
-            What the channel holds at first, beside what the workflow was given.
+            As in `run`.
         return_context : bool
             Return an `ExecutionContext` beside the result: what is left of the run.
         backend : str or object, optional
             Where tasks run that say nothing (see `workflow`); by default where the workflow says.
+        queue_backend : QueueBackend, optional
+            The same in Graflow's words.
 
         Raises
         ------
         TaskError, WorkflowCancelled
             If a task failed (nothing new was started then; its cause is what the task raised), or cancelled.
-        EmptyWorkflowError, UnknownTaskError, MissingArgumentError
+        EmptyWorkflowError, UnknownTaskError, MissingArgumentError, BackendError
             Before anything runs.
 
         Examples
         --------
-        >>> from graflow_nb import task, workflow
+        >>> from graflow_nb import Task, workflow
         >>> with workflow("sum") as flow:
-        ...     @task
-        ...     def total():
-        ...         return sum([1, 2, 3])
+        ...     total = Task("total", lambda: sum([1, 2, 3]))
         >>> flow.execute()
         6
         """
-        plan, run = self._execute(start_task, max_steps, channel or {}, backend)
+        plan, run = self._execute(start_task, max_steps, channel or {}, backend or backend_of(queue_backend))
         if run.stopped:
             warnings.warn(f"workflow {self.name!r}: {run.stopped}", stacklevel=2)
         result = _last_result(plan, run.raise_first_error())
-        if not return_context:
-            return result
-        assert run.surroundings is not None
-        return result, ExecutionContext(run.id, run.elapsed(), run.surroundings)
+        if return_context and run.surroundings is not None:
+            return result, ExecutionContext(run.id, run.elapsed(), run.surroundings)
+        return result
 
     def _execute(
         self, start: str | Task | None, max_steps: int | None, channel: Mapping[str, Any], backend: Any

@@ -77,6 +77,7 @@ class TaskGraph:
         self._removed: set[str] = set()
         self._frames: dict[str, tuple[str, ...]] = {}
         self._may_be_cyclic = False
+        self._replaced: list[Task] = []  # templates, by others of their names
 
     @property
     def nodes(self) -> Mapping[str, Task]:
@@ -177,8 +178,32 @@ class TaskGraph:
         if task.name in self._removed:
             self._removed.discard(task.name)
             self._may_be_cyclic |= self._way(task.name, task.name) is not None
+        if present is not None and present.is_template:
+            task.is_template = True
+            self._replaced.append(present)
         if self.journal is not None:
             self.journal.task_added(self, task.name, is_new=True)
+
+    def remake(self) -> None:
+        """Let what was made of templates be made of those that took their places."""
+        if not self._replaced:
+            return
+        replaced, self._replaced = {id(task): task for task in self._replaced}, []
+        remade: dict[str, bool] = {}
+
+        def is_remade(task: Task) -> bool:
+            template = task.template
+            if template is None or task.name in remade:
+                return remade.get(task.name, False)
+            now = self._tasks.get(template.name, template) if id(template) in replaced else template
+            remade[task.name] = False
+            remade[task.name] = is_new = is_remade(now) or now is not template
+            if is_new and now is not task:
+                task.remake(now)
+            return is_new
+
+        for task in list(self._tasks.values()):
+            is_remade(task)
 
     def wire(self, befores: Sequence[Task], afters: Sequence[Task], tasks: Iterable[Task] = ()) -> None:
         """Make each of `afters` wait for all of `befores`.

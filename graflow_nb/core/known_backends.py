@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
@@ -15,6 +16,20 @@ if TYPE_CHECKING:
 
 THREADS: Final = "threads"
 """The backend of which nothing need be said."""
+
+
+class QueueBackend(Enum):
+    """Where the queue of a run is, in Graflow's words: in this process, or in a Redis.
+
+    Examples
+    --------
+    >>> QueueBackend.REDIS.value  # the backend of that name
+    'redis'
+    """
+
+    IN_MEMORY = THREADS
+    REDIS = "redis"
+
 
 Make: TypeAlias = "Callable[[int | None], Backend]"
 """Makes a backend for a run, from the number of workers (None: its default)."""
@@ -77,6 +92,11 @@ def backend_named(given: Any) -> Make:
         raise UnknownBackendError(f"there is no backend at {shown(given)!r}. {there}register_backend() adds one")
     hint = did_you_mean(str(given), (THREADS, *_known))
     raise UnknownBackendError(f"there is no backend {given!r}. {hint} register_backend() adds one")
+
+
+def backend_of(queue: QueueBackend | str | None) -> str | None:
+    """Return the name of the backend that is meant in Graflow's words; None if nothing is said."""
+    return None if queue is None else QueueBackend(queue).value
 
 
 def is_address(given: Any) -> bool:

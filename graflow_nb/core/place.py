@@ -8,8 +8,9 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
+    from graflow_nb.core.away import Away
     from graflow_nb.core.backend import Backend
     from graflow_nb.core.call import Call
 
@@ -19,12 +20,19 @@ _SHORT = 0.001  # seconds
 
 
 class Place:
-    """A backend, and what waits for one of its slots."""
+    """A backend, and what waits for one of its slots.
 
-    __slots__ = ("_limit", "_number", "_ranked", "backend", "out", "queue")
+    Attributes
+    ----------
+    takes : callable or None
+        Whether a value that is elsewhere can be handed to it as it is; None: it takes none.
+    """
+
+    __slots__ = ("_limit", "_number", "_ranked", "backend", "out", "queue", "takes")
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
+        self.takes: Callable[[Away], bool] | None = getattr(backend, "takes", None)
         self.queue: deque[str] = deque()
         self.out = 0
         self._limit = backend.slots

@@ -84,15 +84,20 @@ class Plan:
         self.scope = scope
         self.frames: Mapping[str, Sequence[str]] = _frames(graph)
         self.keys = [*channel]
-        self.basis = Basis(graph)
-        self.parents: dict[str, Sequence[str]] = {
+        names = Names(graph)
+        self.basis = Basis(graph, names.variables)
+        written: dict[str, Sequence[str]] = {
             name: joins[0] if len(joins) == 1 else graph.predecessors(name)
             for name, joins in self.basis.joins.items()
         }
+        self.parents = written
         self._children: dict[str, list[str]] | None = None
-        names = Names(graph)
         reads = {name: scope.reads(task) if scope else READS_NOTHING for name, task in self.tasks.items()}
-        taken = {name: needs(task, names, reads[name]) for name, task in self.tasks.items()}
+        known = earlier.known_to(self.basis) if earlier is not None else {}
+        taken = {
+            name: known[name] if name in known else needs(task, names, reads[name])
+            for name, task in self.tasks.items()
+        }
         self._behind: dict[str, list[Behind]] = _behind(graph, names, scope, reads, taken) if scope else {}
         conditions = conditions_of(self.tasks)
         asked = {
@@ -100,18 +105,23 @@ class Plan:
             for name, task in conditions.items()
         }
         self._infer(taken, asked, may_be_cyclic=graph.may_be_cyclic)
-        resolver = Resolver(graph, names, self._is_ancestor, _taken_by_somebody(self.tasks, given or {}), channel)
-        self.basis.complete(names.variables, taken, resolver.by_ancestry)
-        if earlier is not None:
-            known = [name for name in self.basis.alike(earlier.basis) if name in earlier.bindings]
-            self.bindings = {name: earlier.bindings[name] for name in known}
+        given = _taken_by_somebody(self.tasks, given) if given else {}
+        resolver = Resolver(names, self.basis.joins, written, self._is_ancestor, given, channel)
+        if earlier is not None and not self.notes:
+            self.bindings = {name: earlier.bindings[name] for name in known if name in earlier.bindings}
         self._bind(resolver, taken)
+        self._taken = {name: sources for name, sources in taken.items() if name not in resolver.by_ancestry}
         for name, task in conditions.items():
             self._guard(name, task, resolver, asked[name])
 
     def holds(self, graph: TaskGraph) -> bool:
         """Whether a plan made of the graph now would be the same; if this has neither scope nor given values."""
         return self.basis.holds(graph)
+
+    def known_to(self, basis: Basis) -> Mapping[str, Mapping[str, Upstream]]:
+        """Return the tasks whose bindings hold for a plan with another basis, with what they take by name."""
+        alike = basis.alike(self.basis) if not self.notes else []
+        return {name: self._taken[name] for name in alike if name in self._taken}
 
     @property
     def children(self) -> Mapping[str, list[str]]:
@@ -131,7 +141,7 @@ class Plan:
     @property
     def unwired(self) -> list[str]:
         """Tasks that nothing wires and whose parameters nothing fills: they are left out of a run."""
-        return [name for name in self.missing if not self._is_wired(name)]
+        return [name for name, lost in self.missing.items() if not (lost.is_broken or self._is_wired(name))]
 
     @property
     def templates(self) -> set[str]:
@@ -148,7 +158,7 @@ class Plan:
         return [
             name
             for name, task in self.tasks.items()
-            if not (task.is_template or name in self.missing)
+            if not (task.is_template or (name in self.missing and not self.missing[name].is_broken))
             or self._is_wired(name, by_names=not task.is_template)
         ]
 
@@ -283,7 +293,7 @@ def _frames(graph: TaskGraph) -> dict[str, Sequence[str]]:
 
 def _taken_by_somebody(tasks: Mapping[str, Task], given: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return `given`, if each of it is a parameter of the workflow or of one of its tasks."""
-    known = {p.name for task in tasks.values() for p in task.parameters} if given else set()
+    known = {p.name for task in tasks.values() for p in task.parameters}
     known |= {name for name, task in tasks.items() if isinstance(task, Param)}
     for name in given:
         if name not in known:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from graflow_nb.core.errors import TaskDefinitionError, describe
+from graflow_nb.core.errors import BackendError, TaskDefinitionError, describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,10 +80,10 @@ class RetryPolicy:
     def retries_after(self, error: BaseException, attempt: int) -> bool:
         """Whether a task is tried again after an attempt (the first is 1) that raised this.
 
-        Cancelling and interrupting are no failures. If a callable `retry_on` itself raises, there is no other
-        try, and the error gets a note of it.
+        Cancelling and interrupting are no failures, and a backend that is gone stays so for the run. If a callable
+        `retry_on` itself raises, there is no other try, and the error gets a note of it.
         """
-        if attempt > self.max_retries or not isinstance(error, Exception):
+        if attempt > self.max_retries or not isinstance(error, Exception) or isinstance(error, BackendError):
             return False
         if isinstance(self.retry_on, tuple):
             return isinstance(error, self.retry_on)

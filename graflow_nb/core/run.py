@@ -102,7 +102,7 @@ class Results(Mapping[str, Any]):
 
     def _shown(self, name: str) -> str:
         try:
-            return repr(self[name])
+            return repr(self._produced[name].unfetched(None))
         except LostError as error:
             return f"<not there any more: {error.why}>"
 

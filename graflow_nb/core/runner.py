@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from graflow_nb.core.arguments import Binding, Constant, FromChannel, Gathered, Missing, Upstream, upstreams
+from graflow_nb.core.arguments import Binding, Upstream, upstreams
 from graflow_nb.core.asking import Asking
-from graflow_nb.core.call import Call
 from graflow_nb.core.commands import Skip
 from graflow_nb.core.composing import Composing
 from graflow_nb.core.conditions import Conditions
-from graflow_nb.core.context import TaskContext
-from graflow_nb.core.errors import LostError, MissingArgumentError, TaskCancelled, TaskDefinitionError, describe
+from graflow_nb.core.errors import LostError, TaskCancelled, TaskDefinitionError, describe
 from graflow_nb.core.events import RunFinished, RunStarted, TaskFinished, TaskStarted
 from graflow_nb.core.growing import Growing
+from graflow_nb.core.handing import Handing
 from graflow_nb.core.iterators import torn
 from graflow_nb.core.rescuing import Rescuing
 from graflow_nb.core.settings import Recorded, Withdrawn
@@ -24,7 +23,6 @@ from graflow_nb.core.timing import Timing
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from graflow_nb.core.arguments import Source
     from graflow_nb.core.call import Outcome, Produced
     from graflow_nb.core.limits import Limits
     from graflow_nb.core.place import Place
@@ -35,7 +33,7 @@ if TYPE_CHECKING:
 _READY, _RUNNING, _SUCCEEDED, _CACHED = Status.READY, Status.RUNNING, Status.SUCCEEDED, Status.CACHED
 
 
-class Runner(Stopping, Timing, Growing, Composing, Conditions, Asking, Rescuing):
+class Runner(Stopping, Timing, Growing, Composing, Conditions, Asking, Rescuing, Handing):
     """The state machine of one run: `start`, then `handle` each outcome while `is_active`, then `finish`."""
 
     def start(self) -> None:
@@ -86,7 +84,7 @@ class Runner(Stopping, Timing, Growing, Composing, Conditions, Asking, Rescuing)
                     name = place.next()
                     if self._limits is not None and not self._limits.take(name, self._needs.get(name, {})):
                         continue
-                    if self._reuse is not None and self._reopens(name):
+                    if self._reuse is not None and self._reopens(name, place):
                         went_on = True
                     else:
                         self._submit(name, place)
@@ -152,15 +150,15 @@ class Runner(Stopping, Timing, Growing, Composing, Conditions, Asking, Rescuing)
             return self._ask(record)
         return self._open(record) if record.task.is_composite else None
 
-    def _reopens(self, name: str) -> bool:
+    def _reopens(self, name: str, place: Place) -> bool:
         """Let a task that must run wait until what it reads is made again; return whether that is needed."""
         binding = self._bindings[name]
-        lost = self._lost(name, binding) if isinstance(binding, Binding) else {}
+        lost = self._lost(name, binding, place) if isinstance(binding, Binding) else {}
         if lost:
             self._make_again(lost, self._visible(name))
         return bool(lost)
 
-    def _lost(self, reader: str, binding: Binding) -> dict[str, Any]:
+    def _lost(self, reader: str, binding: Binding, place: Place) -> dict[str, Any]:
         """Return the tasks whose results a task that must run would read and cannot have, with the reasons."""
         assert self._reuse is not None
         lost = {}
@@ -168,7 +166,7 @@ class Runner(Stopping, Timing, Growing, Composing, Conditions, Asking, Rescuing)
         for task, variable in read:  # grows as it goes
             if task in self._expanded:
                 read += [Upstream(member) for member in self._expanded[task].members if member in self._made]
-            elif reason := self._reuse.missing(self._made[task], variable, reader):
+            elif reason := self._reuse.missing(self._made[task], variable, reader, place.takes):
                 lost[task] = reason
         return lost
 
@@ -215,7 +213,7 @@ class Runner(Stopping, Timing, Growing, Composing, Conditions, Asking, Rescuing)
             if self._settings.listeners:
                 self._tell(TaskStarted(self.run, name))
         try:
-            call = self._call(record.task)
+            call = self._call(record.task, place.takes)
         except Exception as error:
             del self._running[name]
             place.out -= 1
@@ -226,38 +224,6 @@ class Runner(Stopping, Timing, Growing, Composing, Conditions, Asking, Rescuing)
             if record.task.options.timeout is not None:
                 self._watch(call, record.task.options.timeout)
             place.backend.submit(call)
-
-    def _call(self, task: Task) -> Call:
-        binding = self._bindings[task.name]
-        if isinstance(binding, Missing):  # only for a task that was born in the run
-            raise MissingArgumentError(binding.message)
-        context = TaskContext(task, self._around_it, self._cycles.get(task.name, 1) if self._cycles else 1)
-        if task.name in self._untidy:
-            context.volatile["channel in an attempt that failed"] = None
-        made = self._made
-        args = [
-            made[source.task].get(source.variable) if type(source) is Upstream else self._value(source, context)
-            for _, source in binding.positional
-        ]
-        kwargs = {name: self._value(source, context) for name, source in binding.keyword}
-        fn = task.fn
-        if self._settings.scope is not None:
-            free = {name: self._value(source, context) for name, source in binding.free.items()}
-            fn = self._settings.scope.enter(task, free)
-        variables, key = self._variables.copy(), self._keys.get(task.name)
-        if self._reuse is not None:
-            self._reuse.hand_out(binding, key, self._made)
-        number = next(self._numbers)
-        return Call(task, fn, args, kwargs, context, variables, self._around, binding, self._made, key, number)
-
-    def _value(self, source: Source, context: TaskContext) -> Any:
-        if type(source) is Upstream:
-            return self._made[source.task].get(source.variable)
-        if type(source) is Constant:
-            return source.value
-        if type(source) is Gathered:
-            return [self._made[task].value for task in source.tasks]
-        return context.get_channel().get(source.key) if type(source) is FromChannel else context
 
     def _take(self, outcome: Outcome) -> None:
         name = outcome.name
@@ -313,12 +279,14 @@ class Runner(Stopping, Timing, Growing, Composing, Conditions, Asking, Rescuing)
 
     def _settle(self, record: TaskRecord, produced: Produced, status: Status) -> None:
         """Do what a task asked for, and let it be done, unless it asked to be called again."""
-        commands = produced.commands if produced.has_commands else ()
-        if not commands or not self._obey(record, produced, commands, status):
+        if produced.has_commands:
+            commands = produced.commands
+            if commands and self._obey(record, produced, commands, status):
+                return
             for command in commands:
                 if isinstance(command, Skip):
                     status, record.note = Status.SKIPPED, command.note
-            self._succeed(record, produced, status)
+        self._succeed(record, produced, status)
 
     def _may_repeat(self, record: TaskRecord, produced: Produced) -> bool:
         """Whether what a kept result asked for is there, and may be done again."""

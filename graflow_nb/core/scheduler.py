@@ -6,7 +6,7 @@ import heapq
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 
 class Scheduler:
@@ -18,7 +18,7 @@ class Scheduler:
 
     Parameters
     ----------
-    parents : mapping of str to iterable of str
+    parents : mapping of str to sequence of str
         For each task the tasks it waits for, in the order in which ready tasks are to be handed out.
     patient : collection of str
         Those that wait only for the end of others, however they end.
@@ -36,7 +36,7 @@ class Scheduler:
     False
     """
 
-    def __init__(self, parents: Mapping[str, Iterable[str]], patient: Collection[str] = ()) -> None:
+    def __init__(self, parents: Mapping[str, Sequence[str]], patient: Collection[str] = ()) -> None:
         self._patient = set(patient)
         self._names = list(parents)
         self._rank = {name: rank for rank, name in enumerate(self._names)}
@@ -45,13 +45,16 @@ class Scheduler:
         self._waiting: dict[str, int] = {}  # for how many
         self._ready: list[int] = []  # sorted, and so a heap
         for rank, (name, several) in enumerate(parents.items()):
-            befores = dict.fromkeys(several)
-            for before in befores:
-                self._children.setdefault(before, []).append(name)
-            if befores:
-                self._waiting[name] = len(befores)
-            else:
+            if not several:
                 self._ready.append(rank)
+                continue
+            befores = dict.fromkeys(several) if len(several) > 1 else several
+            self._waiting[name] = len(befores)
+            for before in befores:
+                if before in self._children:
+                    self._children[before].append(name)
+                else:
+                    self._children[before] = [name]
 
     def add(
         self, name: str, parents: Iterable[str] = (), children: Iterable[str] = (), *, patient: bool = False

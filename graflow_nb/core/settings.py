@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from graflow_nb.core.known_backends import THREADS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from graflow_nb.core.arguments import Binding, Scope
+    from graflow_nb.core.away import Away
     from graflow_nb.core.call import Around, Outcome, Produced
     from graflow_nb.core.events import Listener
     from graflow_nb.core.plan import Plan
@@ -75,11 +76,15 @@ class Reuse(Protocol):
     def decide(self, task: Task, binding: Binding, inputs: Mapping[str, Produced], *, force: Any) -> Decision:
         """Say whether a kept result still holds, before a task runs; not if there is a reason to `force` it."""
 
-    def missing(self, produced: Produced, variable: str | None, reader: str) -> Any:
+    def missing(
+        self, produced: Produced, variable: str | None, reader: str, takes: Callable[[Away], bool] | None
+    ) -> Any:
         """Return why a task that must run cannot be handed a value, so that it has to be made again; or None."""
 
-    def hand_out(self, binding: Binding, key: Any, made: Mapping[str, Produced]) -> None:
-        """Take note of the results that a call is about to be handed."""
+    def hand_out(
+        self, binding: Binding, key: Any, made: Mapping[str, Produced], takes: Callable[[Away], bool] | None
+    ) -> None:
+        """Take note of the results that a call is about to be handed; `takes` is its backend's."""
 
     def record(self, outcome: Outcome, key: Any, made: Mapping[str, Produced]) -> Recorded:
         """Keep what a task made; `made` are the results that others may be handed."""

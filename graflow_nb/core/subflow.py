@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from graflow_nb.core.arguments import Source
     from graflow_nb.core.call import Produced
+    from graflow_nb.core.graph import TaskGraph
     from graflow_nb.core.plan import Plan
     from graflow_nb.core.workflow import WorkflowContext
 
@@ -173,3 +174,10 @@ def subflow_task(flow: WorkflowContext, name: str | None, values: Mapping[str, A
 
 def _nothing() -> None:
     """Stand for the function of what is not called."""
+
+
+def use_in_place(graph: TaskGraph, old: WorkflowContext, new: WorkflowContext) -> None:
+    """Let a workflow stand in a graph where another one stood, which it was written in place of."""
+    for task in graph.nodes.values():
+        if isinstance(task, Subflow) and task.flow is old:
+            task.flow = new

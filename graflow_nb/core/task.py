@@ -72,9 +72,11 @@ class Task(Composable):
     """
 
     __slots__ = (
-        "__weakref__", "_flow", "_parameters", "defines", "fn", "is_template", "name", "options", "record",
+        "__weakref__", "_flow", "_made_of", "_parameters", "defines", "fn", "is_template", "name", "options",
+        "record",
     )  # fmt: skip
 
+    _made_of: tuple[Task, Mapping[str, Any]]  # few have one
     is_composite = False
     """Whether it stands for several tasks, and is not called itself."""
     prefix = ""
@@ -258,12 +260,22 @@ class Task(Composable):
             If there is no such parameter, or it already has a fixed value of another kind (the context).
         """
         self._check_bindable(values)
-        bound = {**self.options.bound, **values}
         new = Task(name or f"{self.name}[{_show(values)}]", self.fn, defines=self.defines)
-        new.options = replace(self.options, bound=bound)
-        new._parameters = self._parameters
+        new.options = replace(self.options, bound={**self.options.bound, **values})
+        new._parameters, new._made_of = self._parameters, (self, values)
         self.is_template = True
         return new
+
+    @property
+    def template(self) -> Task | None:
+        """The task that it was made of, by `bind` or `map`."""
+        return self._made_of[0] if hasattr(self, "_made_of") else None
+
+    def remake(self, template: Task) -> None:
+        """Be made of another task from now on, written in place of the one before."""
+        self._made_of = template, (values := self._made_of[1])
+        self.fn, self.defines, self._parameters = template.fn, template.defines, None
+        self.options = replace(template.options, bound={**template.options.bound, **values})
 
     def map(
         self,
@@ -340,7 +352,7 @@ def parameters_of(fn: Callable[..., Any]) -> tuple[Parameter, ...]:
         code = fn.__code__
         flags, count = code.co_flags, code.co_argcount
         if not (code.co_kwonlyargcount or code.co_posonlyargcount or flags & inspect.CO_VARKEYWORDS):
-            plain = _plain_parameters(code.co_varnames[:count], fn.__defaults__ or ()) if count else ()
+            plain = _plain_parameters(code.co_varnames[:count], fn.__defaults__) if count else ()
             return (*plain, _rest(code.co_varnames[count])) if flags & inspect.CO_VARARGS else plain
     try:
         signature = inspect.signature(fn)
@@ -361,8 +373,10 @@ def _rest(name: str) -> Parameter:
     return Parameter(name, inspect.Parameter.VAR_POSITIONAL)
 
 
-def _plain_parameters(names: tuple[str, ...], defaults: tuple[Any, ...]) -> tuple[Parameter, ...]:
+def _plain_parameters(names: tuple[str, ...], defaults: tuple[Any, ...] | None) -> tuple[Parameter, ...]:
     """Do what `inspect.signature` does, fifteen times as fast, for functions without special parameters."""
+    if not defaults:
+        return _required(names)
     required = len(names) - len(defaults)
     rest = zip(names[required:], defaults, strict=True)
     return (*_required(names[:required]), *[Parameter(name, _PLAIN, default) for name, default in rest])

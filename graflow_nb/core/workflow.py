@@ -160,6 +160,7 @@ class WorkflowContext(Composable, Executing, Pictures):
         """
         if self.graph.journal is not None:
             self.graph.journal.settle()
+            self.graph.remake()
         keys = self.channel if channel is None else channel
         if given or self.services.scope is not None or len(keys) != len(self.channel):
             return Plan(self.graph, self.services.scope, given, channel=keys)

@@ -110,18 +110,17 @@ class Cache:
             key, known = key_of(task, binding, inputs, walk)
             if walk is None or known is None:
                 self.moment = object()  # values say themselves what they are, and modules are imported
-            if reasons := _never_reused(task, key):
+            if (key.digest is None or not task.options.cache) and (reasons := _never_reused(task, key)):
                 return Found(key, None, None, reasons)
             if known is None:
                 return self._find(task, key, surroundings)
             self._remembered[name] = known
         found: Found | None = known.found  # as a rule it is found again
-        latest = self.store.at_hand(task.stored_as)
         if (
             found is None
-            or found.kept is not latest
-            or latest is None
-            or self._against(task, latest, known.key, surroundings)
+            or found.kept is None
+            or found.kept is not self.store.at_hand(task.stored_as)
+            or self._against(task, found.kept, known.key, surroundings)
         ):
             found = known.found = self._find(task, known.key, surroundings)
         return found

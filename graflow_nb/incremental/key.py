@@ -172,7 +172,8 @@ def key_of(
     for label, name, source in _labelled(task, binding):
         if type(source) is Upstream:
             before, variable = source
-            print_ = inputs[before].print_of(variable)
+            produced = inputs[before]
+            print_ = produced.prints.get(variable) or produced.print_of(variable)
             read.append((before, variable, print_))
             if name not in ignored:
                 shown = before if variable is None else f"{before}.{variable}"
@@ -192,11 +193,16 @@ def key_of(
 
 def _labelled(task: Task, binding: Binding) -> Iterable[tuple[str, str, Source]]:
     """Return what each argument is called in a key, its name and its source; ``*names`` have an order."""
-    found: list[tuple[str, str, Source]] = []
-    if binding.positional:
-        own = task.name if isinstance(task, Param) else ""
-        for index, (name, source) in enumerate(binding.positional):
-            found.append((own or (f"{index}:{name}" if name[0] == "*" else name), name, source))
+    positional = binding.positional
+    if isinstance(task, Param):
+        found = [(task.name, name, source) for name, source in positional]
+    elif positional and positional[-1][0][0] == "*":
+        found = [
+            (f"{index}:{name}" if name[0] == "*" else name, name, source)
+            for index, (name, source) in enumerate(positional)
+        ]
+    else:
+        found = [(name, name, source) for name, source in positional]
     if binding.keyword or binding.free:
         found += [(name, name, source) for name, source in (*binding.keyword, *binding.free.items())]
     return found

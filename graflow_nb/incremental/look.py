@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from graflow_nb.core.commands import COMMANDS
+from graflow_nb.incremental.code.paths import paths_in
 from graflow_nb.incremental.code.state import module_states
 from graflow_nb.incremental.entry import Used
 from graflow_nb.incremental.pending import Seen
@@ -32,9 +33,11 @@ class Look:
     ----------
     modules : mapping of str to bytes
         What the modules that the task's code reads hold where it comes from, if the call is made elsewhere.
+    far : sequence of int
+        Which of the results are not there where the call comes from: nobody has looked for paths in them yet.
     """
 
-    __slots__ = ("_before", "_held", "_inputs", "_literals", "_recorder", "modules")
+    __slots__ = ("_before", "_held", "_inputs", "_literals", "_recorder", "far", "modules")
 
     def __init__(
         self,
@@ -46,6 +49,7 @@ class Look:
         self._held, self._literals, self._inputs, self._before = held, literals, inputs, before
         self._recorder: Recorder | None = None
         self.modules: Mapping[str, bytes] = {}
+        self.far: Sequence[int] = ()
 
     def hold(self, more: Iterable[tuple[Any, bytes]]) -> None:
         """Look at other results too, which the call was handed while it was made."""
@@ -53,6 +57,9 @@ class Look:
 
     def before(self, call: Call) -> None:  # noqa: ARG002 - as in Around
         """Begin to look at what the call uses."""
+        if self.far:
+            paths = (path for place in self.far for path in paths_in(self._held[place][0]))
+            self._literals = list(dict.fromkeys((*self._literals, *paths)))
         self._recorder = Recorder(literals=self._literals, inputs=self._inputs, before=self._before)
         self._recorder.begin()
 

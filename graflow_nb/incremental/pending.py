@@ -9,6 +9,7 @@ from graflow_nb.incremental.trace.recorder import NOTHING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from graflow_nb.core.away import Away
     from graflow_nb.incremental.entry import Used
     from graflow_nb.incremental.key import Key
     from graflow_nb.incremental.look import Look
@@ -61,6 +62,8 @@ class Held(NamedTuple):
         Its fingerprint when it was made.
     holders : set of str
         The running tasks that were handed this very object.
+    away : sequence of Away
+        What of it is elsewhere, and handed on as it is.
     """
 
     argument: str
@@ -68,6 +71,7 @@ class Held(NamedTuple):
     value: Any
     print: bytes
     holders: set[str]
+    away: Sequence[Away] = ()
 
 
 class Seen:

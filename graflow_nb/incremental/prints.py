@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import xxhash
 
+from graflow_nb.core.away import Away
 from graflow_nb.incremental.fingerprint import Opaque, measured
 
 if TYPE_CHECKING:
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 
     from graflow_nb.incremental.code.parts import Part
 
-PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes})
-"""Types whose values cannot be changed in place: what was hashed once is as it was."""
+PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes, Away})
+"""Types whose values cannot be changed in place here: what was hashed once is as it was."""
 _IDENTITY = b"run:"
 """Marks the fingerprint of a value without content: it stands for the run that made it."""
 _JOINED = b"all:"

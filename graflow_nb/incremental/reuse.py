@@ -9,7 +9,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from graflow_nb.core.arguments import upstreams
+from graflow_nb.core.away import Away
 from graflow_nb.core.errors import LostError, NoResultError, TaskCancelled, describe
+from graflow_nb.core.handing import handed
 from graflow_nb.core.settings import Decision, Recorded, Withdrawn
 from graflow_nb.incremental.code.modules import Looks
 from graflow_nb.incremental.code.paths import NO_PATHS, paths_in
@@ -26,7 +28,7 @@ from graflow_nb.incremental.store.store import Kept
 from graflow_nb.incremental.trace.watch import close_watch, open_watch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from graflow_nb.core.arguments import Binding
     from graflow_nb.core.call import Call, Outcome, Produced
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
     from graflow_nb.core.task import Task
     from graflow_nb.incremental.cache import Cache
     from graflow_nb.incremental.explain import Kind
+
+
+_decided = partial(tuple.__new__, Decision)  # half the time of `Decision`; one of these is made for each task
 
 
 class Reuse:
@@ -83,7 +88,8 @@ class Reuse:
         if kept is not None and not force:
             self._store.use(kept)
             self._kept[name] = kept
-            return Decision(found.reasons, self._cache.produced(kept), kept.entry.outputs, kept.entry.seconds)
+            entry = kept.entry
+            return _decided((found.reasons, self._cache.produced(kept), entry.outputs, entry.seconds, None))
         last_used = self._cache.last_used.get(name)
         if last_used is None:
             latest = self._store.latest(task.stored_as)
@@ -93,30 +99,40 @@ class Reuse:
         reasons = found.reasons if not force else (Reason("forced") if force is True else force,)
         return Decision(reasons, key=pending)
 
-    def missing(self, produced: Produced, variable: str | None, reader: str) -> Reason | None:
+    def missing(
+        self, produced: Produced, variable: str | None, reader: str, takes: Callable[[Away], bool] | None = None
+    ) -> Reason | None:
         """Return why a value has to be made again for a task that reads it, or None."""
         print_ = produced.prints.get(variable)
         if is_identity(print_) and (produced.is_reused or (print_, reader) in self._handed_out):
             return Reason("handed out")  # a reader may have changed it, and nobody could tell
-        if not produced.is_reused:
+        if produced.has_at_hand(variable):
             return None
         try:
-            produced.get(variable)
+            handed(produced, variable, takes)
         except LostError as error:
             return Reason("lost", name=error.why)
         except NoResultError:
             return None  # the call will say so
         return None
 
-    def hand_out(self, binding: Binding, key: Any, made: Mapping[str, Produced]) -> None:
+    def hand_out(
+        self,
+        binding: Binding,
+        key: Any,
+        made: Mapping[str, Produced],
+        takes: Callable[[Away], bool] | None = None,
+    ) -> None:
         """Take note of the results that a call is about to be handed."""
         self._cache.moment = object()
         for argument, source in binding.sources():
             for name, variable in upstreams(source):
-                value = made[name].get(variable)
+                produced = made[name]
+                value = handed(produced, variable, takes)
                 if type(value) not in NO_PATHS:  # a number stays as it is
-                    holders = self._holders[id(value)]
-                    key.held = (*key.held, Held(argument, name, value, made[name].print_of(variable), holders))
+                    holders, print_ = self._holders[id(value)], produced.print_of(variable)
+                    away = () if takes is None else produced.away(variable)
+                    key.held = (*key.held, Held(argument, name, value, print_, holders, away))
 
     def before(self, call: Call) -> None:
         """Begin to look at what a call uses.
@@ -163,8 +179,10 @@ class Reuse:
         given = [path for value in values if type(value) not in NO_PATHS for path in paths_in(value)]
         paths = pending.key.paths
         named = list(dict.fromkeys((*paths, *given))) if paths or given else ()
-        handed = [(one.value, one.print) for one in pending.held]
-        return Look(handed, named, call.task.options.inputs, pending.trace)
+        handed_in = [(one.value, one.print) for one in pending.held]
+        look = Look(handed_in, named, call.task.options.inputs, pending.trace)
+        look.far = [place for place, one in enumerate(pending.held) if one.away]
+        return look
 
     def take(self, call: Call, outcome: Outcome) -> None:
         """Add to what was seen of a call what can only be seen here."""
@@ -192,7 +210,9 @@ class Reuse:
             kind: Kind = "cancelled" if isinstance(outcome.error, TaskCancelled) else "failed"
             self._cache.not_kept[outcome.name] = (pending.digest, Reason(kind, name=describe(outcome.error)))
             return Recorded(produced, against, again)
-        against += self._outdated(pending.key.modules, outcome)
+        against += outcome.unsent.values()
+        if modules := pending.key.modules:
+            against += self._outdated(modules, outcome)
         if against:
             self._cache.not_kept[outcome.name] = (pending.digest, Reason("not kept", name="; ".join(against)))
             return Recorded(produced, against, again)
@@ -216,6 +236,9 @@ class Reuse:
         changes = list(self._changes(outcome.name, [pending.held[place] for place in seen.changed]))
         if changes:
             self._changed.append(outcome.name)
+        for place in seen.changed:
+            for away in pending.held[place].away:
+                away.let_go("it was changed in place")
         again = self._let_go(made) if seen.changed else {}
         for held in pending.held:
             held.holders.discard(outcome.name)
@@ -267,7 +290,7 @@ class Reuse:
 
     def _outdated(self, modules: Sequence[str], outcome: Outcome) -> Iterator[str]:
         """Say which modules are no longer as they were loaded."""
-        for name, file in self._looks.outdated(modules, outcome.ended) if modules else ():
+        for name, file in self._looks.outdated(modules, outcome.ended):
             yield f"{file} was edited, and module {name!r} is as it was before: reload it, as %autoreload does"
 
     def _asked_for(self, call: Call) -> Iterator[Held]:
@@ -282,7 +305,7 @@ class Reuse:
 
     def _changes(self, name: str, changed: Sequence[Held]) -> Iterator[str]:
         """Say which inputs a task changed in place; whoever comes after gets them as they were made."""
-        for argument, task, value, _, having in changed:  # several tasks may have returned one object
+        for argument, task, value, _, having, _ in changed:  # several tasks may have returned one object
             _, holders = self._raced.setdefault(id(value), (value, set()))
             holders |= having | {name}
             if others := sorted(holders - {name}):
@@ -302,9 +325,10 @@ class Reuse:
         One object may stand in several results, so all are looked at.
         """
         again = {}
+        self._look_elsewhere(made)
         for name, produced in made.items():
             kept = self._kept.get(name)
-            if is_intact(produced.at_hand, produced.prints):
+            if _is_as_made(produced) or (produced.drop_copies() and _is_as_made(produced)):
                 continue
             if kept is not None and self._cache.spoil(kept):
                 produced.spoil(partial(self._store.value, kept))
@@ -312,6 +336,21 @@ class Reuse:
                 produced.spoil(_lost(name))
                 again[name] = Reason("spoiled")
         return again
+
+    def _look_elsewhere(self, made: Mapping[str, Produced]) -> None:
+        """Let go of what is elsewhere and not as it was made: results may share their parts there, too."""
+        every = [(produced.at_hand, produced.prints) for produced in made.values()]
+        every += [(kept.values, kept.entry.prints) for kept in self._store.in_memory() if kept.values]
+        for values, prints in every:
+            for variable, value in values.items():
+                if type(value) is Away and not value.is_lost and not value.is_intact(prints[variable]):
+                    value.let_go("it was changed in place")
+
+
+def _is_as_made(produced: Produced) -> bool:
+    """Whether a result is as it was made, wherever it is."""
+    is_there = not any(type(value) is Away and value.is_lost for value in produced.at_hand.values())
+    return is_there and is_intact(produced.at_hand, produced.prints)
 
 
 def _lost(name: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import ChainMap
 from typing import TYPE_CHECKING, Any
 
+from graflow_nb.core.away import fetched
 from graflow_nb.core.errors import LostError, describe
 from graflow_nb.core.settings import Decision, Recorded
 from graflow_nb.incremental.compare import difference
@@ -125,6 +126,6 @@ class _Verifying(Reuse):
     def _where(self, kept: Kept, variable: str | None, outcome: Outcome) -> str:
         new = outcome.value if variable is None else outcome.variables.get(variable)
         try:
-            return difference(self._store.value(kept, variable), new) or "another one"
+            return difference(fetched(self._store.value(kept, variable)), fetched(new)) or "another one"
         except LostError:
             return "another one"

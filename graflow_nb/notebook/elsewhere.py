@@ -14,8 +14,8 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets import Type
 from traitlets.config import Config
 
-from graflow_nb.backends import worker
 from graflow_nb.backends.mirror import Aspect, add_aspect
+from graflow_nb.backends.there import home
 from graflow_nb.notebook.figures import show_figures
 from graflow_nb.notebook.sink import SINK
 from graflow_nb.notebook.traceback import error_dict
@@ -126,8 +126,9 @@ def _facts() -> dict[str, Any] | None:
 
 
 def _tell(do: Any, *args: Any) -> None:
-    assert worker.home is not None
-    worker.home.tell(do, *args)
+    link = home()
+    assert link is not None, "what is displayed here is displayed by a task"
+    link.tell(do, *args)
 
 
 add_aspect("shell", Aspect(_facts, take_over_shell))

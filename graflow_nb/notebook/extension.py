@@ -14,6 +14,7 @@ from IPython.core.error import UsageError
 from graflow_nb.core.compose import chain, parallel
 from graflow_nb.core.decorators import task
 from graflow_nb.core.errors import GraflowError
+from graflow_nb.core.known_backends import QueueBackend
 from graflow_nb.core.task import TaskWrapper
 from graflow_nb.core.workflow import WorkflowContext, workflow
 from graflow_nb.notebook import formats
@@ -33,6 +34,7 @@ NAMES = {
     "chain": chain,
     "parallel": parallel,
     "TaskWrapper": TaskWrapper,
+    "QueueBackend": QueueBackend,
     "WorkflowContext": WorkflowContext,
 }
 """What a notebook has after loading, where the names are free."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from IPython.core.interactiveshell import InteractiveShell
 
+    from graflow_nb.core.call import Produced
     from graflow_nb.notebook.live import Live
     from graflow_nb.views.model import FlowView
 
@@ -119,14 +120,21 @@ def _run(run: Run) -> Bundle | None:
 def _task(task: Task) -> Bundle:
     record = task.record
     look = badge(record.status if record else None)
-    value = record.produced.value if record and record.produced else None
-    about = f"{look.word}" + (f", result: {short(value)} (in {task.name}.result)" if value is not None else "")
+    made = _shown_result(record.produced) if record and record.produced else ""
+    about = f"{look.word}" + (f", result: {made} (in {task.name}.result)" if made else "")
     kind = "cell" if isinstance(task.fn, CellBody) else "function"
     chip = chip_html(look, f"{look.symbol} {escaped(task.name)}")
     return {
         "text/plain": f"<task {task.name!r} ({kind}): {about}>",
         "text/html": f"<div>{chip} task ({kind}) · {escaped(about)}</div>",
     }
+
+
+def _shown_result(produced: Produced) -> str:
+    """Return a result in short, "" if it is None; one that is elsewhere is not fetched for it."""
+    if away := produced.away(None):
+        return repr(away[0])
+    return short(produced.value) if produced.value is not None else ""
 
 
 def _picture(view: FlowView, notes: Iterable[str]) -> Bundle:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from graflow_nb.core.arguments import Constant, Gathered, Upstream, upstreams
+from graflow_nb.core.away import Away
 from graflow_nb.core.param import Param
 from graflow_nb.incremental.code.parts import short
 from graflow_nb.notebook.answers import last_parts, now_parts, parts_html
@@ -16,13 +17,14 @@ from graflow_nb.views.snapshot import source_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from graflow_nb.core.call import Produced
     from graflow_nb.core.plan import Plan
     from graflow_nb.core.task import Task
     from graflow_nb.core.workflow import WorkflowContext
 
 MOST_TEXT = 100_000
 """Characters of one text that the pane shows."""
-_ELSEWHERE = Preview("not loaded", "", "kept on disk until something reads it")
+_ON_DISK = Preview("not loaded", "", "kept on disk until something reads it")
 _NOT_THERE = Preview("", "", "not there yet")
 
 
@@ -43,14 +45,12 @@ def code_of(task: Task) -> str:
 
 
 def data_html(plan: Plan, task: Task) -> str:
-    """Show a task's arguments, its result and its variables; what is on disk stays there."""
+    """Show a task's arguments, its result and its variables; what is on disk or elsewhere stays there."""
     rows = list(_arguments(plan, task.name))
     made = []
     if task.record is not None and task.record.produced is not None:
         produced = task.record.produced
-        for name in (None, *produced.variables):
-            at_hand = produced.at_hand
-            made.append((name or "result", "", preview(at_hand[name]) if name in at_hand else _ELSEWHERE))
+        made += [(name or "result", "", _preview(produced, name)) for name in (None, *produced.variables)]
     return values_html("Takes", rows) + values_html("Made", made)
 
 
@@ -74,8 +74,15 @@ def _made(plan: Plan, source: Upstream) -> Preview:
     record = plan.tasks[source.task].record if source.task in plan.tasks else None
     if record is None or record.produced is None:
         return _NOT_THERE
-    at_hand = record.produced.at_hand
-    return preview(at_hand[source.variable]) if source.variable in at_hand else _ELSEWHERE
+    return _preview(record.produced, source.variable)
+
+
+def _preview(produced: Produced, variable: str | None) -> Preview:
+    """Describe a value; one that is elsewhere was described there."""
+    if variable not in produced.at_hand:
+        return _ON_DISK
+    value = produced.at_hand[variable]
+    return Preview(*value.shown) if type(value) is Away else preview(value)
 
 
 def shown_outputs(outputs: Iterator[dict[str, Any]] | Any, name: str) -> tuple[dict[str, Any], ...]:

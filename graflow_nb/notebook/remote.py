@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.getipython import get_ipython
 
 from graflow_nb.core.errors import GraflowError, describe, did_you_mean
+from graflow_nb.core.known_backends import THREADS, backend_named
 from graflow_nb.core.param import Param
 from graflow_nb.core.selection import needed_for
 from graflow_nb.notebook.extension import session_of
@@ -58,9 +59,11 @@ def _choose(session: Session, flow: str | None, cache: str | None) -> Any:
     return name
 
 
-def _check(session: Session, targets: Sequence[str], values: Mapping[str, Any]) -> Any:
-    """Raise if a run of these targets with these values of parameters could not begin."""
+def _check(session: Session, targets: Sequence[str], values: Mapping[str, Any], backend: str | None) -> Any:
+    """Raise if a run of these targets with these values of parameters could not begin there."""
     flow = session.flow
+    if backend not in {None, THREADS}:
+        backend_named(backend)
     for name, value in values.items():
         if isinstance(param := flow.graph.nodes.get(name), Param):
             param.span.check(name, value)

@@ -15,6 +15,7 @@ from graflow_nb.core.errors import DuplicateVariableError, GraphError, LostError
 from graflow_nb.core.events import Event, RunFinished, RunStarted
 from graflow_nb.core.run import Run
 from graflow_nb.core.services import Services, set_services
+from graflow_nb.core.subflow import use_in_place
 from graflow_nb.core.task import Task
 from graflow_nb.core.workflow import WorkflowContext
 from graflow_nb.incremental.cache import Cache, open_cache
@@ -98,6 +99,7 @@ class Session:
         self.derived = Derived(self._namespace, self._sources, self._results, self._is_any_result)
         self.waiting = Waiting(self._namespace, self._load)
         self.cells_run = 0
+        self._made_in: dict[str, tuple[str | None, int]] = {}  # by flow: the cell that made it, and when
         self._scope = NotebookScope(self._namespace, self.derived)
         self._published: dict[str, _Published] = {}
         self._seen: dict[str, Any] = {}
@@ -227,12 +229,21 @@ class Session:
             services.around = (self.capture,)
             services.listeners = [self.capture, self._listen, self.live, self._display]
             flow.graph.journal = self.ledger
-            before = self.flows.get(flow.name)
-            if before is not None and before is self.flow and before is not self._own:
-                self.flow = flow
+            if (before := self.flows.get(flow.name)) is not None:
+                self._take_place(before, flow)
             self.load_waiting()  # another flow's tasks read them in the namespace, unseen
             self.flows[flow.name] = flow
+            self._made_in[flow.name] = self.ledger.cell, self.cells_run
         return services
+
+    def _take_place(self, before: WorkflowContext, flow: WorkflowContext) -> None:
+        """Let a flow be used in place of the one that had its name."""
+        if before is self.flow and before is not self._own:
+            self.flow = flow
+        cell, count = self._made_in.get(flow.name, (None, 0))
+        if cell is not None and cell == self.ledger.cell and count != self.cells_run:  # the cell is run again
+            for outer in self.flows.values():
+                use_in_place(outer.graph, before, flow)
 
     def _listen(self, event: Event) -> None:
         if isinstance(event, RunStarted):

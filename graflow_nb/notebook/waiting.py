@@ -1,4 +1,4 @@
-"""Variables of reused results that are on disk still: a plain cell that names one has it loaded before it runs."""
+"""Variables that are on disk still, or elsewhere: a plain cell that names one has it loaded before it runs."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Waiting:
     def add(self, variable: str, graph: TaskGraph, produced: Produced) -> bool:
         """Let a variable wait if it can; return whether it does."""
         is_wanted = variable in self._named or any(self._cells)
-        if is_wanted or variable in produced.at_hand or variable in self._namespace:
+        if is_wanted or produced.has_at_hand(variable) or variable in self._namespace:
             return False
         self._there[variable] = graph, produced
         return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from traps import classes, code, files, libraries, modules, notebook, same, surroundings, values
+from traps import classes, code, files, flows, libraries, modules, notebook, same, surroundings, values
 from traps.trap import Trap
 
 TRAPS: list[Trap] = [
@@ -26,6 +26,12 @@ TRAPS: list[Trap] = [
     *notebook.CELLS,
     *notebook.PLAIN,
     *notebook.MUTATION,
+    *flows.CHANNELS,
+    *flows.MAPS,
+    *flows.CONDITIONS,
+    *flows.DYNAMIC,
+    *flows.GROUPS,
+    *flows.SAME_FLOWS,
     *same.LOOKS,
     *same.PLAIN,
     *same.UNRELATED,

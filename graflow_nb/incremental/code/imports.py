@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import lru_cache
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +48,12 @@ def imported_parts(walk: Walk, info: CodeInfo, namespace: Mapping[str, Any]) -> 
 
 def library_part(library: str) -> Part:
     """Return the part of a library; the same whether or not it is loaded."""
-    return Part("module", library, fingerprint((library, version(library))), version(library))
+    return _version_part(library, library, version(library))
+
+
+@lru_cache(maxsize=1_000)
+def _version_part(name: str, module: str, version: str) -> Part:
+    return Part("module", name, fingerprint((module, version)), version)
 
 
 def module_parts(walk: Walk, name: str, module: ModuleType, info: CodeInfo, is_whole: bool) -> Iterator[Part]:
@@ -87,7 +93,7 @@ def _library_parts(
     walk.noted.libraries.add(root)
     whole = sys.modules.get(root)
     walk.noted.recorder.look(vars(whole if isinstance(whole, ModuleType) else module), ["__version__"])
-    yield Part("module", name, fingerprint((module.__name__, version(root))), version(root))
+    yield _version_part(name, module.__name__, version(root))
     if module is sys and (is_passed_on or "modules" in info.unknown):
         yield Part("global", name, None, "it reads modules that are not named in the code")
     if walk.reference(module, "", key=(id(module), info.attributes)):
@@ -108,7 +114,9 @@ def _library_parts(
 
 def patched_parts(walk: Walk, name: str, owners: Iterable[Mapping[str, Any]], info: CodeInfo) -> list[Part]:
     """Return the parts of what is the user's own among the attributes of a library that code names."""
-    owners = list(owners)
+    owners = list(owners) if info.attributes else ()
+    if not owners:
+        return []
     for owner in owners:
         walk.noted.recorder.look(owner, info.attributes)
     found = patched(owners, info.attributes)

@@ -7,6 +7,8 @@ import os
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from graflow_nb.core.away import Away
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -17,6 +19,7 @@ _MOST_ITEMS = 1_000
 _DEEPEST = 3
 NO_PATHS = frozenset({type(None), bool, int, float, complex})
 """Types of values that name no file."""
+_ELSEWHERE = frozenset({*NO_PATHS, Away})  # where that is, it is looked for
 
 
 def paths_in(value: Any) -> tuple[str, ...]:
@@ -60,7 +63,7 @@ def texts_in(value: Any) -> Iterator[str | os.PathLike[Any]]:
 
 def _texts(values: Iterable[Any], depth: int) -> Iterator[str | os.PathLike[Any]]:
     for value in values:
-        if type(value) in NO_PATHS:
+        if type(value) in _ELSEWHERE:
             continue
         if isinstance(value, str | os.PathLike):
             yield value

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import xxhash
 
+from graflow_nb.core.task import Task
 from graflow_nb.incremental.code import modules, quick
 from graflow_nb.incremental.code.bytecode import CodeInfo, code_info, words
 from graflow_nb.incremental.code.classes import as_text, class_parts, subclasses, text_of_class
@@ -38,6 +39,11 @@ _OF_RESULTS = frozenset({"result", "outputs", "record"})
 class Noted:
     """What a walk comes upon that can only be dealt with at its end; shared with its forks."""
 
+    __slots__ = (
+        "attributes", "classes", "codes", "functions", "libraries", "modules", "names", "queries", "readers",
+        "recorder", "tasks", "texts",
+    )  # fmt: skip
+
     def __init__(self) -> None:
         self.texts: dict[Any, None] = {}
         self.modules: dict[str, None] = {}
@@ -46,6 +52,7 @@ class Noted:
         self.names: set[str] = set()
         self.tasks: dict[str, None] = {}
         self.functions: dict[FunctionType, str] = {}
+        self.codes: dict[str, CodeType | str] = {}
         self.classes: dict[type, str] = {}
         self.queries: list[str] = []
         self.readers: list[tuple[CodeInfo, Mapping[str, Any]]] = []
@@ -58,6 +65,8 @@ class Walk:
     Values met on the way may hold functions and classes in turn: those are walked by the same walk, so
     that what was met already is only referred to, and a class that holds its own instances (an enum) ends.
     """
+
+    __slots__ = ("_count", "_left_out", "_met", "_namespace", "noted")
 
     def __init__(self, left_out: Collection[str] = (), namespace: Mapping[str, Any] | None = None) -> None:
         self._left_out = left_out
@@ -78,7 +87,7 @@ class Walk:
         For a function or cell as `owner` it is remembered under `key`, if it can be seen quickly whether it
         holds.
         """
-        codes: dict[str, CodeType | str] = {name: fn.__code__ for fn, name in self.noted.functions.items()}
+        codes = self.noted.codes
         if owner is not None and not isinstance(owner, FunctionType):
             codes["code"] = owner.source
         found = Reads([*parts, *self._ending()], self.noted.texts, self.noted.modules, codes)
@@ -104,7 +113,6 @@ class Walk:
         if met := self.reference(fn, fn.__qualname__):
             return [Part(kind, name, met.encode(), "function")]
         self.noted.functions[fn] = name
-        self.noted.recorder.function(fn)
         self.home(fn.__globals__.get("__name__"))
         try:
             return self._function(fn, kind, name)
@@ -112,15 +120,17 @@ class Walk:
             return [Part(kind, name, None, "functions that call functions, more than can be followed")]
 
     def _function(self, fn: FunctionType, kind: str, name: str) -> list[Part]:
+        code, defaults = fn.__code__, (fn.__defaults__, fn.__kwdefaults__)  # each is an audit event: it takes long
+        self.noted.codes[name] = code
+        self.noted.recorder.function(fn, code, *defaults)
         if (registry := _dispatched(fn)) is not None:
             return self._dispatch(registry, kind, name)
-        code, defaults = fn.__code__, (fn.__defaults__, fn.__kwdefaults__)  # each is an audit event
         info = code_info(code)
         parts = [Part(kind, name, info.digest + fn.__name__.encode())]
-        if any(defaults):
+        if defaults[0] or defaults[1]:
             parts.append(value_part("default", name, defaults))
             self.texts_of(defaults)
-        for variable, cell in zip(code.co_freevars, fn.__closure__ or (), strict=True):
+        for variable, cell in zip(code.co_freevars, fn.__closure__, strict=True) if fn.__closure__ else ():
             parts += self.thing(f"{name}.{variable}", _cell_contents(cell), info, variable in info.passed_on)
         home = str(fn.__globals__.get("__name__"))
         if is_library(home):  # its wrapper round one's own
@@ -151,13 +161,16 @@ class Walk:
         noted.names.update(info.names)
         if info.reads_texts:
             noted.readers.append((info, namespace))
-        unknown = sorted(info.unknown - {"modules"})  # of sys, that is, if of anything
-        parts = [Part("global", name, None, "it reads what is not named in the code") for name in unknown]
+        parts: list[Part] = []
+        if info.unknown:
+            unknown = sorted(info.unknown - {"modules"})  # of sys, that is, if of anything
+            parts += [Part("global", name, None, "it reads what is not named in the code") for name in unknown]
         for name in info.names:
             if not (name in self._left_out and namespace is self._namespace):
                 noted.recorder.read(holder, name, namespace)
                 parts += self._name(name, info, namespace)
-        parts += imported_parts(self, info, namespace)
+        if info.imports:
+            parts += imported_parts(self, info, namespace)
         return [*parts, *patched_parts(self, "", main_classes(), info)]
 
     def texts_of(self, value: Any) -> None:
@@ -194,7 +207,7 @@ class Walk:
         return [part for thing in own_things(there[name]) for part in self.thing(name, thing, info)]
 
     def thing(self, name: str, value: Any, info: CodeInfo, is_passed_on: bool = False) -> list[Part]:
-        if _is_task(value):
+        if isinstance(value, Task):
             self.noted.tasks[value.name] = None
             value = value.fn
         elif type(value).__name__ == "_lru_cache_wrapper":
@@ -236,8 +249,8 @@ class Walk:
             texts = map(str, (*noted.texts, *noted.queries))
             there = [word for word in words(texts, info.names) if word in namespace]
             parts += [part for word in dict.fromkeys(there) for part in self._name(word, info, namespace)]
-        named = {*noted.attributes, *noted.names, *(text for text in noted.texts if isinstance(text, str))}
-        reads_code = not _TEXT_OF_CODE.isdisjoint(named)
+        named = (noted.attributes, noted.names, [text for text in noted.texts if isinstance(text, str)])
+        reads_code = not all(map(_TEXT_OF_CODE.isdisjoint, named))
         noted.recorder.is_quick &= not reads_code
         if "__subclasses__" in noted.attributes:
             for kind in subclasses([*noted.classes]):
@@ -247,7 +260,7 @@ class Walk:
             parts.append(Part("global", what, None, f"it may read the result of task {what} past its arguments"))
         if reads_code:
             parts += self._texts_of_code()
-        return [*parts, *setting_parts(noted.libraries)]
+        return [*parts, *setting_parts(noted.libraries)] if noted.libraries else parts
 
     def _texts_of_code(self) -> list[Part]:
         """Return the parts of docstrings, annotations and source: something reads them."""
@@ -284,12 +297,6 @@ def _cell_contents(cell: Any) -> Any:
         return None
 
 
-def _is_task(value: object) -> bool:
-    from graflow_nb.core.task import Task
-
-    return isinstance(value, Task)
-
-
 class _Current(threading.local):
     walk: Walk | None = None
 
@@ -297,9 +304,8 @@ class _Current(threading.local):
 _current = _Current()
 
 
-@contextmanager
-def walk(left_out: Collection[str] = (), namespace: Mapping[str, Any] | None = None) -> Iterator[Walk]:
-    """Give the walk that is going on in this thread, or begin one.
+class walk:  # noqa: N801 - used like a function; as one with `contextmanager` it takes three times as long
+    """Give the walk that is going on in this thread, or begin one; for a ``with`` statement.
 
     Parameters
     ----------
@@ -307,14 +313,19 @@ def walk(left_out: Collection[str] = (), namespace: Mapping[str, Any] | None = N
         Names in `namespace` that stand for something else there.
     namespace : mapping, optional
     """
-    if _current.walk is not None:
-        yield _current.walk
-        return
-    _current.walk = Walk(left_out, namespace)
-    try:
-        yield _current.walk
-    finally:
-        _current.walk = None
+
+    __slots__ = ("_before", "_new")
+
+    def __init__(self, left_out: Collection[str] = (), namespace: Mapping[str, Any] | None = None) -> None:
+        self._before = _current.walk
+        self._new = self._before or Walk(left_out, namespace)
+
+    def __enter__(self) -> Walk:
+        _current.walk = self._new
+        return self._new
+
+    def __exit__(self, *_: object) -> None:
+        _current.walk = self._before
 
 
 def is_walking() -> bool:

@@ -14,6 +14,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from graflow_nb.incremental.store.ahead import Ahead
 from graflow_nb.incremental.store.folder import FORMAT
 from graflow_nb.incremental.store.guarded import TROUBLE, Disk
 from graflow_nb.incremental.store.index import Index, Row
@@ -86,7 +87,7 @@ class DiskStore:
         self._lock = threading.Lock()
         self._runs = 0
         self._since = math.inf  # when the first of the runs that go on began
-        self._ahead: dict[str, Row | Stored | None] = {}  # read at the begin of a run; a row until it is checked
+        self._ahead = Ahead(self._disk, self, self._checked, _FORMAT)
         self._found: set[int] = set()
         self._unchecked = limit  # bytes that may have been written since the limit was last looked at
         self._over = False
@@ -96,7 +97,7 @@ class DiskStore:
 
         Only those whose signature holds are given. Each is read when it is asked for.
         """
-        ahead = self._read_ahead(name)
+        ahead = self._ahead.get(name)
         if ahead is None and name in self._ahead:
             return
         if ahead is not None and ahead.key == key:
@@ -111,7 +112,7 @@ class DiskStore:
 
     def latest(self, name: str) -> Stored | None:
         """Return the entry of a task that was made or used last."""
-        if (ahead := self._read_ahead(name)) is not None or name in self._ahead:
+        if (ahead := self._ahead.get(name)) is not None or name in self._ahead:
             return ahead
         for skip in range(10):  # damaged ones are removed as they are found, if that can be done
             row = self._disk.ask(partial(Index.latest, name=name, skip=skip), _nothing)
@@ -128,15 +129,17 @@ class DiskStore:
         Parameters
         ----------
         names : iterable of str
-            Tasks whose latest entries are likely to be wanted: they are read at once, which is quicker.
+            Tasks whose latest entries are likely to be wanted: they are read together, which is quicker.
         """
         with contextlib.ExitStack() as stack:
             self._begin()
             stack.callback(self._end)  # after the run is over also for other processes
             if self._disk.files is not None:
                 stack.enter_context(self._disk.files.run())
-            self._look_ahead(list(names))
+            wanted = list(names)
+            self._ahead.find(wanted)
             yield
+            self._ahead.keep(wanted)
 
     def put(self, entry: Entry, values: Mapping[str | None, Any]) -> tuple[str, ...]:
         """Keep an entry and those of its values that can be kept; return why others cannot.
@@ -163,7 +166,7 @@ class DiskStore:
             return ()
         except Exception as error:  # of objects in the entry's outputs, say
             return (f"the result cannot be kept on disk ({type(error).__name__}: {error})",)
-        self._ahead.pop(entry.name, None)
+        self._ahead.drop(entry.name)
         self._unchecked += row.size
         if self._unchecked > self.limit * _UNCHECKED:
             self._make_room(began)
@@ -204,7 +207,7 @@ class DiskStore:
         for entry in entries:
             # What was read ahead was noted as used then. When another of its task is used, that is the last one.
             if entry is not self._ahead.get(entry.name) and (kept := self._kept(entry)) is not None:
-                self._ahead.pop(entry.name, None)
+                self._ahead.drop(entry.name)
                 ids.append(kept.row.id)
         if ids:
             self._disk.ask(lambda index: index.touch(ids), _nothing)
@@ -213,12 +216,12 @@ class DiskStore:
         """Let go of an entry."""
         kept = self._kept(entry)
         if kept is not None:
-            self._ahead.pop(entry.name, None)
+            self._ahead.drop(entry.name)
             self._disk.remove(lambda index: index.delete([kept.row.id]))
 
     def forget(self, name: str) -> None:
         """Let go of all entries of a task."""
-        self._ahead.pop(name, None)
+        self._ahead.drop(name)
         self._disk.remove(lambda index: index.forget(name))
 
     def clear(self) -> None:
@@ -252,13 +255,6 @@ class DiskStore:
             self._runs += 1
             self._since = min(self._since, time.time())
 
-    def _look_ahead(self, names: list[str]) -> None:
-        if names:
-            rows = self._disk.ask(lambda index: index.use_latest(names), _nothing)
-            if rows is not None:
-                there = {row.name: row for row in rows}
-                self._ahead.update((name, there.get(name.encode("utf-8", "surrogatepass"))) for name in names)
-
     def _end(self) -> None:
         with self._lock:
             self._runs -= 1
@@ -277,21 +273,12 @@ class DiskStore:
         signature = self._disk.signer.sign(_FORMAT, entry.name.encode(), entry.key, trace, head, data)
         return Row(0, entry.name, entry.key, trace, size, payload.token, head, data, signature)
 
-    def _read_ahead(self, name: str) -> Stored | None:
-        """Return the entry of a task that was read ahead, if its signature holds; it is checked once."""
-        ahead = self._ahead.get(name)
-        if isinstance(ahead, Row):
-            ahead = self._checked(ahead, name)
-            if ahead is not None:
-                self._ahead[name] = ahead
-        return ahead
-
     def _checked(self, row: Row, name: str) -> Stored | None:
         """Return the entry in a row, if it is signed and of this task."""
         pieces = (_FORMAT, name.encode(), row.key, row.trace, row.head, row.data)
         if not self._disk.signer.holds(row.signature, *pieces):
             self._disk.say(f"Damaged results in {self.folder} are ignored: their tasks run again.")
-            self._ahead.pop(name, None)
+            self._ahead.drop(name)
             self._disk.remove(lambda index: index.delete([row.id]))
             return None
         return decoded(row, name, self)

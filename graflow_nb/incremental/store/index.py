@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _TRACES = 16
 """How many entries of one task and key are kept."""
+_MANIFESTS = 16
+"""How many manifests are kept."""
 _USES = 20
 """How many uses of many entries are noted, before they are noted with the entries."""
 _SCHEMA = """
@@ -28,6 +30,8 @@ CREATE TABLE IF NOT EXISTS entries (
     id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT, key BLOB, trace BLOB, used REAL, size INTEGER, token BLOB,
     head BLOB, data BLOB, signature BLOB);
 CREATE TABLE IF NOT EXISTS uses (time REAL, ids TEXT);
+CREATE TABLE IF NOT EXISTS manifests (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, first BLOB UNIQUE, data BLOB, signature BLOB);
 CREATE INDEX IF NOT EXISTS by_name ON entries (name, key);
 CREATE INDEX IF NOT EXISTS by_name_used ON entries (name, used);
 """
@@ -80,9 +84,10 @@ def _select(rest: str) -> str:
 
 _OF_KEY = _select("WHERE name = ? AND key = ? ORDER BY used DESC, id DESC")
 _OF_NAME = _select("WHERE name = ? ORDER BY used DESC, id DESC LIMIT 1 OFFSET ?")
-_NEWEST = (
-    f"SELECT {', '.join(f'entries.{field}' for field in Row._fields)} FROM json_each(?) AS wanted JOIN entries"  # noqa: S608
-    " ON entries.id = (SELECT id FROM entries WHERE name = wanted.value ORDER BY used DESC, id DESC LIMIT 1)"
+_OF_IDS = _select("WHERE id IN (SELECT value FROM json_each(?))")
+_LATEST_IDS = (
+    "SELECT (SELECT id FROM entries WHERE name = wanted.value ORDER BY used DESC, id DESC LIMIT 1)"
+    " FROM json_each(?) AS wanted"
 )
 _INSERT = f"INSERT INTO entries ({_ROW}, used) VALUES ({', '.join('?' * len(Row._fields))}, ?)"  # noqa: S608
 
@@ -127,18 +132,42 @@ class Index:
         """Return the row of a task that was made or used last, but for some."""
         return next(iter(self._read(_OF_NAME, (name, skip))), None)
 
-    def use_latest(self, names: Iterable[str]) -> list[Row]:
-        """Return each task's row that was made or used last, and note that they are used now.
+    def rows_of(self, ids: Iterable[int]) -> list[Row]:
+        """Return the rows with some ids, as far as they are there."""
+        return self._read(_OF_IDS, (json.dumps(list(ids)),))
+
+    def latest_ids(self, names: Iterable[str]) -> list[int | None]:
+        """Return the id of each task's row that was made or used last; None if it has none."""
+        with self._connected() as db:
+            return _latest_ids(db, names)
+
+    def use_latest(self, names: Iterable[str]) -> list[int | None]:
+        """Do the same, and note that those rows are used now.
 
         They stay the last of their tasks. So it is enough to note it for all at once, until some are evicted.
         """
-        wanted = json.dumps(list(names))
         with self._writing() as db:
-            rows = list(map(_row, db.execute(_NEWEST, (wanted,))))
-            db.execute("INSERT INTO uses VALUES (?, ?)", (time.time(), json.dumps([row[0] for row in rows])))
+            found = _latest_ids(db, names)
+            there = [row for row in found if row is not None]
+            db.execute("INSERT INTO uses VALUES (?, ?)", (time.time(), json.dumps(there)))
             if db.execute("SELECT count(*) FROM uses").fetchone()[0] > _USES:
                 _settle(db)
-        return rows
+        return found
+
+    def manifest(self, first: bytes) -> tuple[Any, Any] | None:
+        """Return the manifest of tasks of which this is the first, and its signature."""
+        with self._connected() as db:
+            query = "SELECT data, signature FROM manifests WHERE first = ?"
+            found: tuple[Any, Any] | None = db.execute(query, (first,)).fetchone()
+        return found
+
+    def put_manifest(self, first: bytes, data: bytes, signature: bytes) -> None:
+        """Add a manifest, in place of one whose first task is the same; the oldest goes if there are many."""
+        with self._writing() as db:
+            db.execute("DELETE FROM manifests WHERE first = ?", (first,))
+            db.execute("INSERT INTO manifests VALUES (NULL, ?, ?, ?)", (first, data, signature))
+            query = "DELETE FROM manifests WHERE number <= (SELECT max(number) FROM manifests) - ?"
+            db.execute(query, (_MANIFESTS,))
 
     def put(self, row: Row, publish: Callable[[], object]) -> list[bytes]:
         """Add a row, in place of one with the same key and trace; return the tokens of those that went.
@@ -166,13 +195,17 @@ class Index:
         return self._delete(chosen, (json.dumps(list(ids)),))
 
     def forget(self, name: str | None) -> list[bytes]:
-        """Remove the rows of a task, or all; return their tokens."""
+        """Remove the rows of a task, or all; return their tokens. What may be a copy of them goes, too."""
+        with self._writing() as db:
+            db.execute("DELETE FROM manifests")
         return self._delete("", ()) if name is None else self._delete("WHERE name = ?", (name,))
 
     def evict(self, limit: int, before: float) -> list[bytes]:
         """Remove rows last used before a time, the least recently used first, until `limit` bytes hold."""
         with self._writing() as db:
             _settle(db)
+            if self._total(db) > limit:
+                db.execute("DELETE FROM manifests")  # they are copies
             excess = self._total(db) - limit
             gone: list[tuple[int, Any]] = []
             query = "SELECT id, token, size FROM entries WHERE used < ? ORDER BY used, id"
@@ -302,8 +335,9 @@ class Index:
 
     @staticmethod
     def _total(db: sqlite3.Connection) -> int:
-        (total,) = db.execute("SELECT total(size) FROM entries WHERE typeof(size) = 'integer'").fetchone()
-        return int(total)
+        (rows,) = db.execute("SELECT total(size) FROM entries WHERE typeof(size) = 'integer'").fetchone()
+        (manifests,) = db.execute("SELECT total(length(data)) FROM manifests").fetchone()
+        return int(rows + manifests)
 
 
 def _check(db: sqlite3.Connection) -> None:
@@ -317,6 +351,10 @@ def _check(db: sqlite3.Connection) -> None:
 def _touch(db: sqlite3.Connection, ids: Sequence[int]) -> None:
     chosen = json.dumps(list(ids))
     db.execute("UPDATE entries SET used = ? WHERE id IN (SELECT value FROM json_each(?))", (time.time(), chosen))
+
+
+def _latest_ids(db: sqlite3.Connection, names: Iterable[str]) -> list[int | None]:
+    return [found for (found,) in db.execute(_LATEST_IDS, (json.dumps(list(names)),))]
 
 
 def _settle(db: sqlite3.Connection) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from graflow_nb.core.away import Away, fetched
 from graflow_nb.core.errors import LostError
 from graflow_nb.incremental.prints import is_intact
 from graflow_nb.incremental.store.pickling import Lost
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 MEMORY_LIMIT = 2 * 2**30
 """Bytes of results in memory, beside the latest of each task."""
+
+MOST_FETCHED = 64 * 2**20
+"""Bytes: a larger value that is elsewhere is not fetched to be written to the disk here."""
 
 
 class Kept:
@@ -106,11 +110,12 @@ class Store:
         self._make_latest(kept)
         if self.disk is None or kept.values is None or not on_disk:
             return ()
-        return self.disk.put(kept.entry, kept.values)
+        values, refused = _brought(kept.values)
+        return (*refused, *self.disk.put(kept.entry, values))
 
     def use(self, kept: Kept) -> None:
         """Take note that a result is used: it is its task's latest now."""
-        if self._make_latest(kept) and self.disk is not None:
+        if self._latest.get(kept.entry.name) is not kept and self._make_latest(kept) and self.disk is not None:
             self.disk.touch([kept.entry])
 
     def _make_latest(self, kept: Kept) -> bool:
@@ -119,12 +124,13 @@ class Store:
         latest = self.at_hand(name)
         if latest is kept:
             return False
-        self._take_out(kept)
-        self._drop_from_earlier(kept)
-        if latest is not None and latest.values is not None:
-            self._earlier[id(latest)] = latest
-            self._size += latest.size
-            self._make_room()
+        if latest is not None:
+            self._take_out(kept)
+            self._drop_from_earlier(kept)
+            if latest.values is not None:
+                self._earlier[id(latest)] = latest
+                self._size += latest.size
+                self._make_room()
         by_key = self._kept.setdefault(name, {})
         by_key[key] = [*by_key.pop(key, ()), kept]
         self._latest[name] = kept
@@ -148,17 +154,20 @@ class Store:
         LostError
             If it is no longer there, or could not be kept.
         """
-        if kept.values is not None and variable in kept.values:
-            return kept.values[variable]
+        there = kept.values.get(variable) if kept.values is not None else None
+        lost = there.lost() if type(there) is Away and there.is_lost else None
+        if kept.values is not None and variable in kept.values and lost is None:
+            return there
         if self.disk is None:
-            raise LostError(kept.entry.name, "it was let go of")
+            raise lost or LostError(kept.entry.name, "it was let go of")
         try:
             loaded = self.disk.values(kept.entry)
         except Lost as lost:
             raise LostError(kept.entry.name, str(lost)) from None
         if variable not in loaded:
             raise LostError(kept.entry.name, "it could not be kept on disk")
-        kept.values = {**loaded, **(kept.values or {})}
+        here = {name: value for name, value in (kept.values or {}).items() if name != variable}
+        kept.values = {**loaded, **here}
         return loaded[variable]
 
     def in_memory(self) -> list[Kept]:
@@ -235,6 +244,25 @@ class Fetch:
 
     def __call__(self, variable: str | None) -> Any:
         return self._store.value(self._kept, variable)
+
+
+def _brought(values: Mapping[str | None, Any]) -> tuple[Mapping[str | None, Any], list[str]]:
+    """Return values to be written here, copies of those that are elsewhere, and why others cannot be."""
+    if not any(type(value) is Away for value in values.values()):
+        return values, []
+    brought, refused = {}, []
+    for variable, value in values.items():
+        if type(value) is Away and value.size > MOST_FETCHED:
+            what = "the result" if variable is None else f"the variable {variable!r}"
+            refused.append(
+                f"{what} stays where it was made, and is not kept on disk: it has {value.size / 2**20:,.0f} MB"
+            )
+            continue
+        try:
+            brought[variable] = fetched(value)
+        except LostError as error:
+            refused.append(f"it is not kept on disk: {error.why}")
+    return brought, refused
 
 
 def _not_loaded(entry: Stored) -> Kept:

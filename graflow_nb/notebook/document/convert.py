@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from graflow_nb.notebook.document.source import Document
 
 LOAD = "%load_ext graflow_nb"
-_THERE = frozenset({"task", "workflow", "chain", "parallel", "TaskWrapper", "WorkflowContext"})
+_THERE = frozenset({"task", "workflow", "chain", "parallel", "TaskWrapper", "QueueBackend", "WorkflowContext"})
 """What a notebook has after loading."""
 _LOADS = re.compile(r"^\s*%(re)?load_ext\s+graflow_nb\s*$", re.MULTILINE)
 

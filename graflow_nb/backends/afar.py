@@ -1,0 +1,85 @@
+"""What a worker on another machine takes over from the process that sends it calls: what its user has changed.
+
+A process that was started here is to be like this one in everything. A worker elsewhere has folders,
+programs and logins of its own: what this process was started with says nothing about it, and secrets among that
+must not travel.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from graflow_nb.backends import at_first, mirror
+from graflow_nb.backends.packing import pack, unpack
+from graflow_nb.incremental.store.signing import SECRET
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+_log = logging.getLogger("graflow_nb")
+_OWN = (SECRET, "GRAFLOW_NB_REDIS_URL")
+"""Variables that log in: they never travel."""
+
+
+def current_afar() -> dict[str, bytes]:
+    """Return what a worker on another machine takes over; each thing by itself, as one may be unreadable there."""
+    found: dict[str, tuple[Callable[[Any], None], Any]] = {
+        "environment": (_take_environment, _changed_environment()),
+        "path": (_take_path, _own_path()),
+        "folder": (_take_folder, str(Path.cwd())),
+        "arguments": (_take_arguments, [*sys.argv]),
+    }
+    slow = mirror.changes({}, mirror.current_slow()).items()
+    found |= {name: each for name, each in slow if name != "modules" and each[1] is not None}
+    return {name: bytes(pack(each).stream) for name, each in found.items()}
+
+
+def take_over_afar(found: Mapping[str, bytes]) -> None:
+    """In a worker: be as the process that sends calls in what `current_afar` says, as far as that can be here."""
+    for name, packed in found.items():
+        try:
+            apply, value = unpack(packed)
+            apply(value)
+        except Exception as error:  # such as settings of a library that is not installed here: no task can use it
+            _log.debug("%s could not be taken over: %s", name, error)
+
+
+def _changed_environment() -> dict[str, str | None]:
+    """Return the variables that were set since this process began, and None for those that were removed."""
+    now = dict(os.environ)
+    changed: dict[str, str | None] = {n: value for n, value in now.items() if at_first.ENVIRONMENT.get(n) != value}
+    changed.update(dict.fromkeys(at_first.ENVIRONMENT.keys() - now.keys()))
+    return {name: value for name, value in changed.items() if name not in _OWN}
+
+
+def _take_environment(changed: Mapping[str, str | None]) -> None:
+    for name, value in changed.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+def _own_path() -> list[str]:
+    """Return the folders that modules come from and that do not belong to Python itself."""
+    own = {sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix}
+    return [entry for entry in sys.path if not entry or not any(Path(entry).is_relative_to(one) for one in own)]
+
+
+def _take_path(path: Sequence[str]) -> None:
+    there = [entry for entry in path if not entry or Path(entry).exists()]
+    sys.path[:] = [*there, *(entry for entry in sys.path if entry not in there)]
+
+
+def _take_arguments(arguments: list[str]) -> None:
+    sys.argv[:] = arguments
+
+
+def _take_folder(folder: str) -> None:
+    with suppress(OSError):  # another machine may not have it
+        os.chdir(folder)
