@@ -57,6 +57,7 @@ from graflow_nb.core.known_backends import QueueBackend, register_backend
 from graflow_nb.core.policy import Failure, at_least, best_effort, critical, first_success, strict
 from graflow_nb.core.retry import RetryPolicy
 from graflow_nb.core.run import Run
+from graflow_nb.core.scope import current_workflow
 from graflow_nb.core.services import Services, set_services
 from graflow_nb.core.status import Status
 from graflow_nb.core.task import Defined, Task, TaskWrapper
@@ -119,6 +120,7 @@ __all__ = [
     "chain",
     "context",
     "critical",
+    "current_workflow",
     "fingerprint",
     "first_success",
     "load_flow",

@@ -15,6 +15,7 @@ import warnings
 from pathlib import Path
 
 import pytest
+from unreadable import Unreadable
 
 from graflow_nb import (
     File,
@@ -62,14 +63,6 @@ def backend_of(request):
 def own_process(request):
     """Where each call has a process to itself, which can be ended: a worker of Dask holds others' results."""
     return request.param
-
-
-class Unreadable(Exception):
-    """An error whose constructor takes something else than its args."""
-
-    def __init__(self, code, *, where):
-        super().__init__(f"{code} at {where}")
-        self.code, self.where = code, where
 
 
 class TestValues:
@@ -650,6 +643,7 @@ if sys.argv[3] == "killed":
 
 
 @pytest.mark.parametrize("how", ["killed", "done"])
+@pytest.mark.parametrize("elsewhere", ["processes", "dask"])  # a cluster that others started goes on
 def test_no_process_is_left(elsewhere, tmp_path, how):
     pid = tmp_path / "pid"
     subprocess.run([sys.executable, "-c", _ENDS, elsewhere, str(pid), how], timeout=60, check=False)

@@ -320,6 +320,29 @@ class TestWrong:
         assert flow.run("first", backend="threads").statuses["first"] is Status.CACHED
 
 
+def test_a_task_is_broken_off_when_its_kernel_is_gone(scheduler, tmp_path):
+    source = f"""
+import os, pathlib, time
+from graflow_nb import task, workflow
+with workflow("w", backend={scheduler!r}) as flow:
+    @task
+    def slow():
+        pathlib.Path({str(tmp_path / "begun")!r}).touch()
+        try:
+            while True:
+                time.sleep(0.01)
+        finally:
+            pathlib.Path({str(tmp_path / "ended")!r}).touch()
+flow.run(background=True)
+while not os.path.exists({str(tmp_path / "begun")!r}):
+    time.sleep(0.01)
+os.kill(os.getpid(), 9)
+"""
+    subprocess.run([sys.executable, "-c", source], check=False, timeout=60)
+    while not (tmp_path / "ended").exists():
+        pass
+
+
 def on_worker(away):
     """Return the processes that have a value."""
     holder = away.holder

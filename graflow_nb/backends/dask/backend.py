@@ -39,12 +39,12 @@ _PATIENCE: Final = 10.0
 class _Out:
     """A call that the cluster has."""
 
-    def __init__(self, sent: Sent, inputs: Sequence[Away]) -> None:
+    def __init__(self, name: str, sent: Sent, inputs: Sequence[Away]) -> None:
         self.sent = sent
         self.end = HomeEnd(sent)
         self.attempts: list[str] = []
         self.inputs = inputs
-        self.name = uuid.uuid4().hex
+        self.name = name
         self.future: Any = None
         self.done_since: float | None = None
 
@@ -78,6 +78,7 @@ class DaskBackend:
         check_installed()
         if workers is not None and workers < 1:
             raise ValueError(f"a run needs at least one worker, not workers={workers}")
+        self._name = uuid.uuid4().hex
         self._workers = workers
         self._where = where
         self._cluster: Cluster | None = None
@@ -135,7 +136,7 @@ class DaskBackend:
 
         packed = packed_job(sent.job(), number)
         inputs = [away for _, away in handed.values()]
-        out = _Out(sent, inputs)
+        out = _Out(f"{self._name}{call.number:x}", sent, inputs)
         futures, wanted = [], []
         for away in inputs:
             holder: Any = away.holder
@@ -209,6 +210,7 @@ class DaskBackend:
         assert cluster is not None
         try:
             told = cluster.tell(strike, [out.name for out in outs])
+            cluster.client.cancel([out.future for out in outs if out.future is not None])
         except Exception:  # nobody answers: the run does not wait for them
             told = {}
         struck = {name for there in told.values() for name in there}

@@ -101,16 +101,16 @@ class Cluster:
         BackendError
         """
         new = set(self._workers()) - self._checked
-        if not new:
-            return
-        there = self.client.run(_facts, workers=list(new), on_error="return")
+        if not self._checked:
+            try:
+                self.client.run_on_scheduler(versions_here)
+            except Exception as error:
+                raise self._unloadable(f"the Dask scheduler at {self.name}", error) from None
+        there = self.client.run(_facts, workers=list(new), on_error="return") if new else {}
         here = versions_here()
         for worker, facts in there.items():
             if isinstance(facts, BaseException):
-                raise BackendError(
-                    f"Dask worker {shown(worker)} cannot load graflow_nb ({describe(facts)}). Install there what "
-                    f"is installed here: pip install 'graflow-nb[dask]=={here['graflow-nb']}'"
-                )
+                raise self._unloadable(f"Dask worker {shown(worker)}", facts)
             if facts[:2] == _facts()[:2]:
                 raise BackendError(
                     'the workers of this Dask cluster are threads of this process: use backend="threads" for '
@@ -122,6 +122,13 @@ class Cluster:
                     f"other might not read: install the same in both places"
                 )
         self._checked |= new
+
+    @staticmethod
+    def _unloadable(where: str, error: BaseException) -> BackendError:
+        return BackendError(
+            f"{where} cannot load graflow_nb ({describe(error)}). Install there what is installed here: "
+            f"pip install 'graflow-nb[dask]=={versions_here()['graflow-nb']}'"
+        )
 
     def gather(self, future: Any) -> Any:
         """Return what a future stands for."""
@@ -173,6 +180,8 @@ class Cluster:
                 message = self._heard.get(timeout=max(0.0, due - time.monotonic()))
             except queue.Empty:
                 due = time.monotonic() + TICK
+                if self.client.status == "closed" and not self._watchers:
+                    return
                 for look in list(self._watchers):
                     _guarded(look)
             else:

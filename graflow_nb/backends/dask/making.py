@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import queue
 import sys
 import threading
 import time
 import uuid
 from contextlib import suppress
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, Final
 
 from graflow_nb.backends.afar import take_over_afar
@@ -51,7 +52,7 @@ class Wire:
     def __init__(self, worker: Any, letter: Letter, key: str) -> None:
         self._worker = worker
         self._topic, self._call, self._key = letter.topic, letter.call, key
-        self._attempt = uuid.uuid4().hex  # Dask makes a call again whose worker it has lost
+        self._attempt = f"{_here}{next(_attempts)}"  # Dask makes a call again whose worker it has lost
         self.answers: queue.SimpleQueue[tuple[bytes, Any, Sequence[Any]]] = queue.SimpleQueue()
 
     def send(self, kind: bytes, packed: Packed) -> None:
@@ -65,7 +66,14 @@ class Wire:
             _parked[ticket] = now, parts
             parts = [ticket.encode()]
             kind += b"+"
-        self._worker.log_event(self._topic, (self._call, self._worker.address, self._attempt, kind, parts))
+        message = (self._call, self._worker.address, self._attempt, kind, parts)
+        Context().run(self._worker.log_event, self._topic, message)  # what Dask does for it the task does not
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether anybody waits for the call still: not if the process that has its run is gone."""
+        there = self._worker.state.tasks.get(self._key)
+        return there is not None and there.state != "cancelled"
 
     def receive(self) -> tuple[bytes, Any, Sequence[Any]]:
         """Wait for an answer.
@@ -78,8 +86,7 @@ class Wire:
         while True:
             with suppress(queue.Empty):
                 return self.answers.get(timeout=_TURN)
-            there = self._worker.state.tasks.get(self._key)
-            if there is None or there.state == "cancelled":
+            if not self.is_wanted:
                 raise BrokenPipeError("the run of this task is gone")
 
 
@@ -91,6 +98,8 @@ class _Begun:
         self.ident: int | None = threading.get_ident()
 
 
+_here = uuid.uuid4().hex  # a random number for each call takes longer than the rest of a short one
+_attempts = itertools.count()
 _begun: dict[str, _Begun] = {}
 _withdrawn: dict[str, None] = {}  # calls that must not begin; the oldest first
 _parked: dict[str, tuple[float, list[bytes]]] = {}
@@ -180,6 +189,7 @@ def _prepare(letter: Letter) -> None:
             _taken[0] = True
             open_inheritance()
             stand_in()
+            threading.Thread(target=_keep_watch, name="graflow-watch", daemon=True).start()
         if letter.versions != versions_here() and (found := differences(versions_here(), letter.versions)):
             raise BackendError(
                 f"a Dask worker has other versions than the run: {', '.join(found)}. What one writes the other "
@@ -196,6 +206,15 @@ def _prepare(letter: Letter) -> None:
         if not _at_rest:
             _at_rest.update(current_quick())
         _load_anew(letter.modules)
+
+
+def _keep_watch() -> None:
+    """Break off calls that nobody waits for any more."""
+    while True:
+        time.sleep(_TURN)
+        for name, begun in list(_begun.items()):
+            if not begun.wire.is_wanted:
+                strike([name])
 
 
 def _note(modules: Sequence[str]) -> None:
