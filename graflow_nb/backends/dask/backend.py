@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pickle
 import threading
 import time
 import uuid
+from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from graflow_nb.backends.afar import current_afar
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from graflow_nb.backends.dask.cluster import Cluster, Message
     from graflow_nb.core.call import Call, Outcome
 
+_PROTOCOL: Final = 5
 _AHEAD: Final = 4
 """How many calls a thread of the cluster are handed to it: Dask itself decides which goes where."""
 _FEWEST: Final = 32
@@ -45,7 +48,9 @@ class _Out:
         self.attempts: list[str] = []
         self.inputs = inputs
         self.name = name
-        self.future: Any = None
+        self.future: Any = None  # until it is sent
+        self.packed: tuple[Any, ...] = ()
+        self.needs: tuple[tuple[str, int], ...] = ()
         self.done_since: float | None = None
 
     def is_of_now(self, attempt: str) -> bool:
@@ -83,6 +88,7 @@ class DaskBackend:
         self._where = where
         self._cluster: Cluster | None = None
         self._out: dict[int, _Out] = {}  # by the numbers of the calls
+        self._unsent: deque[_Out] = deque()
         self._lock = threading.Lock()
         self._threads = 0
         self._mirror: tuple[bytes, Mapping[str, bytes]] | None = None
@@ -160,16 +166,34 @@ class DaskBackend:
         with self._lock:
             self._out[call.number] = out
         cluster.listen(out.name, lambda message: self._take(out, message))
-        out.future = cluster.client.submit(
-            make_call,
-            letter,
-            bulk,
-            *futures,
-            key=f"{call.task.name}-{out.name}",
-            pure=False,
-            priority=options.priority,
-            resources={name: options.resources[name] for name in declared} or None,
-        )
+        out.packed = pickle.dumps(letter, _PROTOCOL), bulk, futures  # bytes: the scheduler need not look in
+        out.needs = tuple((name, options.resources[name]) for name in declared)
+        self._unsent.append(out)
+        cluster.soon(self._send)
+
+    def _send(self) -> None:
+        """Send what was handed in since the last time, together: a message costs little more for several."""
+        alike: dict[Any, list[_Out]] = {}
+        while self._unsent:
+            out = self._unsent.popleft()
+            if out.sent.call.number in self._out:  # it was not taken back
+                alike.setdefault((out.sent.call.task.options.priority, out.needs), []).append(out)
+        for (priority, needs), outs in alike.items():
+            try:
+                futures = self._reached().client.map(
+                    make_call,
+                    *zip(*(out.packed for out in outs), strict=True),
+                    key=[_key(out) for out in outs],
+                    pure=False,
+                    priority=priority,
+                    resources=dict(needs) or None,
+                )
+            except BaseException as error:
+                for out in outs:
+                    self._fail(out, error)
+                continue
+            for out, future in zip(outs, futures, strict=True):
+                out.future, out.packed = future, ()
 
     def _reached(self) -> Cluster:
         assert self._cluster is not None
@@ -325,6 +349,11 @@ class DaskBackend:
         if error is None:
             return WorkerLostError(f"task {name!r} was cancelled on the Dask cluster ({status})")
         return BackendError(f"Dask could not make the call of task {name!r} ({describe(error)})")
+
+
+def _key(out: _Out) -> str:
+    """Return the name of a call on the cluster; Dask takes those that begin alike for alike: items of a map."""
+    return f"{out.sent.call.task.name.partition('[')[0]}-{out.name}"
 
 
 def _mirror() -> tuple[tuple[bytes, Mapping[str, bytes]], Sequence[str]]:

@@ -6,14 +6,13 @@ import atexit
 import logging
 import os
 import queue
-import socket
 import threading
 import time
 import uuid
 import warnings
 from typing import TYPE_CHECKING, Any, Final
 
-from graflow_nb.backends.dask.letters import differences, versions_here
+from graflow_nb.backends.dask.letters import differences, group_here, stand_apart, versions_here
 from graflow_nb.backends.dask.making import answer, unpark
 from graflow_nb.backends.numeric import cores_of_this_process
 from graflow_nb.backends.packing import pack
@@ -29,6 +28,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger("graflow_nb")
 TICK: Final = 0.25
 """Seconds after which it is looked whether calls were lost of which nothing is heard."""
+_TOGETHER: Final = 64
+"""How many messages are taken at most before what they led to is sent."""
 _CONNECTING: Final = 10.0
 """Seconds that a scheduler has to answer."""
 Message = tuple[str, str, str, bytes, list[bytes]]
@@ -57,11 +58,13 @@ class Cluster:
         self._own = own
         self._takers: dict[str, Callable[[Message], None]] = {}
         self._watchers: list[Callable[[], None]] = []
-        self._heard: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._heard: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+        self._soon: dict[Callable[[], None], None] = {}
         self._checked: set[str] = set()
         self._is_shown = False
         client.subscribe_topic(self.topic, self._hear)
-        threading.Thread(target=self._work, name="graflow-dask", daemon=True).start()
+        self._thread = threading.Thread(target=self._work, name="graflow-dask", daemon=True)
+        self._thread.start()
 
     @property
     def is_running(self) -> bool:
@@ -106,17 +109,19 @@ class Cluster:
                 self.client.run_on_scheduler(versions_here)
             except Exception as error:
                 raise self._unloadable(f"the Dask scheduler at {self.name}", error) from None
-        there = self.client.run(_facts, workers=list(new), on_error="return") if new else {}
-        here = versions_here()
+        there = (
+            self.client.run(_facts, group_here(), os.getpid(), workers=list(new), on_error="return") if new else {}
+        )
         for worker, facts in there.items():
             if isinstance(facts, BaseException):
                 raise self._unloadable(f"Dask worker {shown(worker)}", facts)
-            if facts[:2] == _facts()[:2]:
+            is_here, versions = facts
+            if is_here:
                 raise BackendError(
                     'the workers of this Dask cluster are threads of this process: use backend="threads" for '
                     "that, or a cluster with processes=True"
                 )
-            if different := differences(here, facts[2]):
+            if different := differences(here, versions):
                 raise BackendError(
                     f"Dask worker {shown(worker)} has other versions: {', '.join(different)}. What one writes the "
                     f"other might not read: install the same in both places"
@@ -147,6 +152,12 @@ class Cluster:
         """Take no more messages of a call."""
         self._takers.pop(call, None)
 
+    def soon(self, do: Callable[[], None]) -> None:
+        """Have something done, once, when all has been taken that was heard."""
+        self._soon[do] = None
+        if threading.current_thread() is not self._thread:
+            self._heard.put(None)
+
     def watch(self, look: Callable[[], None]) -> None:
         """Have something looked at now and then, until `unwatch`."""
         self._watchers.append(look)
@@ -174,8 +185,13 @@ class Cluster:
         self._heard.put(event[1])  # on the client's own thread, which must not wait
 
     def _work(self) -> None:
-        due = time.monotonic() + TICK
+        due, taken = time.monotonic() + TICK, 0
         while True:
+            taken += 1
+            if self._soon and (taken >= _TOGETHER or self._heard.empty()):
+                taken = 0
+                _guarded(self._soon.popitem()[0])
+                continue
             try:
                 message = self._heard.get(timeout=max(0.0, due - time.monotonic()))
             except queue.Empty:
@@ -185,7 +201,8 @@ class Cluster:
                 for look in list(self._watchers):
                     _guarded(look)
             else:
-                _guarded(self._take, message)
+                if message is not None:
+                    _guarded(self._take, message)
 
     def _take(self, message: Message) -> None:
         call, worker, attempt, kind, parts = message
@@ -217,8 +234,12 @@ def _guarded(do: Callable[..., None], *args: Any) -> None:
         _log.exception("a message from a Dask worker could not be taken")
 
 
-def _facts() -> tuple[int, str, dict[str, str]]:
-    return os.getpid(), socket.gethostname(), versions_here()
+def _facts(group: tuple[str, int], pid: int) -> tuple[bool, dict[str, str]]:
+    """On a worker: stand apart; return whether this is the process that asks, and the versions."""
+    if group_here()[0] == group[0] and os.getpid() == pid:
+        return True, versions_here()
+    stand_apart(group)
+    return False, versions_here()
 
 
 _clusters: dict[Any, Cluster] = {}

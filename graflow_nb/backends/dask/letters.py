@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import platform
+import socket
 from functools import cache
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -52,11 +54,13 @@ class Letter:
         The user's own modules that are loaded where the call comes from.
     versions : mapping
         `versions_here`, where it comes from.
+    group : (str, int)
+        `group_here`, likewise.
     tells_begin : bool
         Whether somebody wants to know when it begins.
     """
 
-    __slots__ = ("call", "mirror", "modules", "packed", "tells_begin", "topic", "versions", "wanted")
+    __slots__ = ("call", "group", "mirror", "modules", "packed", "tells_begin", "topic", "versions", "wanted")
 
     def __init__(
         self,
@@ -76,6 +80,7 @@ class Letter:
         self.mirror = mirror
         self.modules = modules
         self.versions = versions_here()
+        self.group = group_here()
         self.tells_begin = tells_begin
 
     def __reduce__(self) -> Any:
@@ -149,6 +154,17 @@ class Left(NamedTuple):
     nonce: str
     size: int
     shown: Sequence[str]
+
+
+def group_here() -> tuple[str, int]:
+    """Return the machine, and the group of processes that this one is in."""
+    return socket.gethostname(), os.getpgrp() if hasattr(os, "getpgrp") else 0
+
+
+def stand_apart(group: tuple[str, int]) -> None:
+    """Leave the group of the process that has the run: an interrupt of a cell there is meant for the cell only."""
+    if group[1] and group_here() == group:
+        os.setpgrp()
 
 
 @cache

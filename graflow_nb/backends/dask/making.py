@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import itertools
+import pickle
 import queue
 import sys
 import threading
@@ -14,7 +15,16 @@ from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, Final
 
 from graflow_nb.backends.afar import take_over_afar
-from graflow_nb.backends.dask.letters import BEGIN, LOST, SMALL, Left, Made, differences, versions_here
+from graflow_nb.backends.dask.letters import (
+    BEGIN,
+    LOST,
+    SMALL,
+    Left,
+    Made,
+    differences,
+    stand_apart,
+    versions_here,
+)
 from graflow_nb.backends.mirror import current_quick, restore_quick
 from graflow_nb.backends.packing import beside, is_sendable, pack, unsendable
 from graflow_nb.backends.there import OUTCOME, HomeLink, let_go, make_for, packed_outcome, stand_in
@@ -111,8 +121,9 @@ _loaded: dict[str, tuple[int, ...]] = {}  # the files of the user's own modules,
 _MOST_WITHDRAWN: Final = 10_000
 
 
-def make_call(letter: Letter, bulk: Bulk | None, *inputs: Made) -> Made | None:
-    """Make a call, and send home what came of it; return what is too large for that."""
+def make_call(packed: bytes, bulk: Bulk | None, inputs: Sequence[Made]) -> Made | None:
+    """Make the call in a letter, and send home what came of it; return what is too large for that."""
+    letter: Letter = pickle.loads(packed)  # noqa: S301 - Dask itself runs whatever comes from a client
     return copy_context().run(_make_call, letter, bulk, inputs)  # the thread is the worker's, and others' next
 
 
@@ -187,6 +198,7 @@ def _prepare(letter: Letter) -> None:
     with _preparing:
         if not _taken[0]:
             _taken[0] = True
+            stand_apart(letter.group)
             open_inheritance()
             stand_in()
             threading.Thread(target=_keep_watch, name="graflow-watch", daemon=True).start()
