@@ -11,6 +11,7 @@ import logging
 import os
 import sys
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,24 +20,44 @@ from graflow_nb.backends.packing import pack, unpack
 from graflow_nb.incremental.store.signing import SECRET
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 _log = logging.getLogger("graflow_nb")
 _OWN = (SECRET, "GRAFLOW_NB_REDIS_URL")
 """Variables that log in: they never travel."""
 
 
+class Afar:
+    """What workers on other machines take over from this process, in the course of a run.
+
+    What may change at any moment is looked at for each call; settings of libraries once.
+    """
+
+    def __init__(self) -> None:
+        self._slow: dict[str, bytes] | None = None
+        self._known: dict[str, Any] = {}
+        self._packed: dict[str, bytes] = {}
+
+    def current(self) -> dict[str, bytes]:
+        """Return it; the same object as before, if it is as it was. Each thing is packed by itself."""
+        if self._slow is None:
+            slow = mirror.changes({}, {**mirror.current_slow(), "modules": None}).items()
+            self._slow = {name: _packed(each) for name, each in slow if each[1] is not None}
+        now = {
+            "environment": (_take_environment, _changed_environment()),
+            "path": (_take_path, _own_path((*sys.path,))),
+            "folder": (_take_folder, str(Path.cwd())),
+            "arguments": (_take_arguments, [*sys.argv]),
+        }
+        if now != self._known:
+            self._known = now
+            self._packed = {**{name: _packed(each) for name, each in now.items()}, **self._slow}
+        return self._packed
+
+
 def current_afar() -> dict[str, bytes]:
-    """Return what a worker on another machine takes over; each thing by itself, as one may be unreadable there."""
-    found: dict[str, tuple[Callable[[Any], None], Any]] = {
-        "environment": (_take_environment, _changed_environment()),
-        "path": (_take_path, _own_path()),
-        "folder": (_take_folder, str(Path.cwd())),
-        "arguments": (_take_arguments, [*sys.argv]),
-    }
-    slow = mirror.changes({}, mirror.current_slow()).items()
-    found |= {name: each for name, each in slow if name != "modules" and each[1] is not None}
-    return {name: bytes(pack(each).stream) for name, each in found.items()}
+    """Return what a worker on another machine takes over now, each thing packed by itself."""
+    return Afar().current()
 
 
 def take_over_afar(found: Mapping[str, bytes]) -> None:
@@ -65,10 +86,11 @@ def _take_environment(changed: Mapping[str, str | None]) -> None:
             os.environ[name] = value
 
 
-def _own_path() -> list[str]:
+@cache
+def _own_path(path: tuple[str, ...]) -> list[str]:
     """Return the folders that modules come from and that do not belong to Python itself."""
     own = {sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix}
-    return [entry for entry in sys.path if not entry or not any(Path(entry).is_relative_to(one) for one in own)]
+    return [entry for entry in path if not entry or not any(Path(entry).is_relative_to(one) for one in own)]
 
 
 def _take_path(path: Sequence[str]) -> None:
@@ -83,3 +105,7 @@ def _take_arguments(arguments: list[str]) -> None:
 def _take_folder(folder: str) -> None:
     with suppress(OSError):  # another machine may not have it
         os.chdir(folder)
+
+
+def _packed(thing: Any) -> bytes:
+    return bytes(pack(thing).stream)

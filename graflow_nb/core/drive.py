@@ -291,7 +291,10 @@ def _opened(runner: Runner, backends: Backends) -> Iterator[None]:
     finally:
         close_inheritance()
         backends.close()
-        runner.finish()
+        if runner.run.begun.is_set():
+            runner.finish()
+        else:  # a backend could not be opened
+            runner.abandon()
 
 
 @contextmanager

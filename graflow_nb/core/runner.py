@@ -74,6 +74,13 @@ class Runner(Stopping, Timing, Growing, Composing, Conditions, Asking, Rescuing,
         self.run.finish()
         self._tell(RunFinished(self.run))
 
+    def abandon(self) -> None:
+        """Close a run that could not begin: everything is as it was before."""
+        if self._reuse is not None:
+            self._reuse.close()
+        self.run.is_trial = True
+        self.run.finish()
+
     def _advance(self) -> None:
         while not self._stopped:
             went_on = self._decide_all()

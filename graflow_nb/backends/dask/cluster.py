@@ -120,7 +120,7 @@ class Cluster:
                     'the workers of this Dask cluster are threads of this process: use backend="threads" for '
                     "that, or a cluster with processes=True"
                 )
-            if different := differences(here, versions):
+            if different := differences(versions_here(), versions):
                 raise BackendError(
                     f"Dask worker {shown(worker)} has other versions: {', '.join(different)}. What one writes the "
                     f"other might not read: install the same in both places"

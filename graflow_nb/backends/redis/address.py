@@ -75,10 +75,18 @@ class Address:
     def __repr__(self) -> str:
         return shown(self._url)
 
-    def connect(self, timeout: float = PATIENCE) -> redis.Redis:
-        """Return a client, which connects when it is first used; an answer may take `timeout` seconds."""
+    def connect(self, timeout: float = PATIENCE, tries: int = 0) -> redis.Redis:
+        """Return a client, which connects when it is first used.
+
+        Parameters
+        ----------
+        timeout : float
+            Seconds that an answer may take.
+        tries : int
+            How often it tries again by itself.
+        """
         from redis import Redis
-        from redis.backoff import NoBackoff
+        from redis.backoff import ExponentialBackoff
         from redis.retry import Retry
 
         more: dict[str, Any] = {} if self._url.startswith("unix:") else {"socket_keepalive": True}
@@ -88,7 +96,7 @@ class Address:
                 self._url,
                 socket_connect_timeout=_CONNECT,
                 socket_timeout=timeout,
-                retry=Retry(NoBackoff(), 0),  # we know better for how long
+                retry=Retry(ExponentialBackoff(cap=1.0, base=0.02), tries),
                 **more,
             )
         except (ValueError, TypeError) as error:

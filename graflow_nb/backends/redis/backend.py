@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import hashlib
 import logging
 import threading
 import time
@@ -11,18 +10,17 @@ import weakref
 from collections import deque
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from graflow_nb.backends.afar import current_afar
-from graflow_nb.backends.home import lost, packed_job
-from graflow_nb.backends.packing import pack
+from graflow_nb.backends.home import lost
 from graflow_nb.backends.redis.address import PATIENCE, Address
 from graflow_nb.backends.redis.keeper import Keeper
 from graflow_nb.backends.redis.office import Office
 from graflow_nb.backends.redis.out import Out
-from graflow_nb.backends.redis.seal import BEGIN, JOB, LOST, MIRROR, REFUSED, RefusedError, Seal
-from graflow_nb.backends.redis.shared import SharedFolder, too_large
+from graflow_nb.backends.redis.parcels import Parcels
+from graflow_nb.backends.redis.seal import BEGIN, LOST, REFUSED, RefusedError, Seal
+from graflow_nb.backends.redis.shared import SharedFolder
 from graflow_nb.backends.there import ASK
 from graflow_nb.core.errors import BackendError, TaskCancelled, UnsendableError, describe
 from graflow_nb.incremental.store.signing import user_signer
@@ -35,8 +33,6 @@ if TYPE_CHECKING:
     from graflow_nb.core.call import Call, Outcome
 
 _log = logging.getLogger("graflow_nb")
-GOOD: Final = 24 * 3600
-"""Seconds for which a job that was sent may be taken."""
 _AHEAD = 2
 """How many calls a worker are handed out, so that none waits for this process between two of them."""
 _LEAVE = 2.0
@@ -81,7 +77,7 @@ class RedisBackend:
         self._lock = threading.Lock()
         self._out: dict[str, Out] = {}
         self._news: deque[tuple[str | None, BaseException]] = deque()
-        self._mirrors: set[str] = set()
+        self._parcels = Parcels(self._signer, self.run, self._shared)
         self._broken: str | None = None
         self.closed = threading.Event()
         self._sender: threading.Thread | None = None
@@ -206,7 +202,7 @@ class RedisBackend:
                     raise BackendError(self._broken)  # noqa: TRY301 - it fails as others do
                 if call.context.is_stopped:
                     raise TaskCancelled  # noqa: TRY301 - as above
-                body, mirror = self._body(out, mirrors)
+                body, mirror = self._parcels.make(out, mirrors)
             except BaseException as error:
                 self._fail(out, error)
             else:
@@ -216,27 +212,10 @@ class RedisBackend:
             return
         try:
             self.office.enqueue(jobs, mirrors)
-            self._mirrors |= mirrors.keys()
+            self._parcels.were_sent(mirrors)
         except Exception as error:
             for out in outs:
                 self._fail(out, self.address.trouble(error))
-
-    def _body(self, out: Out, mirrors: dict[str, bytes]) -> tuple[bytes, str]:
-        """Return a job as it is sent, and what its worker takes over: if that is new, it goes into `mirrors`."""
-        job = out.sent.job()
-        packed = packed_job(job)
-        mirror = pack(out.sent.inside(current_afar))
-        digest = hashlib.blake2b(mirror.stream, digest_size=16).hexdigest()
-        if digest not in self._mirrors and digest not in mirrors:
-            mirrors[digest] = Seal(self._signer, self.run, digest).close(MIRROR, packed=mirror)
-        head = {"task": job.name, "mirror": digest, "until": time.time() + GOOD, "shared": self._shared.place}
-        try:
-            where, packed = self._shared.put(packed)
-        except OSError as error:
-            things = [("its argument", f"argument {place}", value) for place, value in enumerate(job.args, 1)]
-            things += [("its argument", name, value) for name, value in job.kwargs.items()]
-            raise too_large(job.name, packed.size, [*things, ("its code", job.name, job.fn)], error) from None
-        return out.seal.close(JOB, 0, {**head, **where}, packed), digest
 
     def _taken_back(self, outs: Sequence[Out]) -> list[Out]:
         """Return those of these calls that no worker has taken; none will, and they are out no longer."""
@@ -289,7 +268,7 @@ class RedisBackend:
                 first = None
             except (RedisError, OSError) as error:
                 now = time.monotonic()
-                first = now if first is None else first
+                first = now if first is None or self.office.answers() else first
                 if now - first >= PATIENCE:
                     self.hear(None, self.address.trouble(error))
                 self.closed.wait(0.2)

@@ -64,6 +64,7 @@ class Office:
             queue_name(address.queue, signer.identity), connection=self._redis, serializer=JSONSerializer
         )
         self._last = "0"
+        self._done: list[bytes] = []
 
     def prepare(self) -> int:
         """See that there is a Redis with workers that fit; return how many.
@@ -195,12 +196,24 @@ class Office:
 
     def read(self) -> list[tuple[str, bytes]]:
         """Wait a moment for messages; return each with its job. None is lost if the connection is."""
-        found: Any = self._reader.xread({self.keys.home: self._last}, count=500, block=_READ)
-        messages = entries_of(found)
+        with self._reader.pipeline(transaction=False) as pipeline:
+            if self._done:
+                pipeline.xdel(self.keys.home, *self._done)
+            pipeline.xread({self.keys.home: self._last}, count=500, block=_READ)
+            messages = entries_of(pipeline.execute()[-1])
+        self._done = [identity for identity, _ in messages]
         if messages:
             self._last = text(messages[-1][0])
-            self._redis.xdel(self.keys.home, *(identity for identity, _ in messages))
         return [(text(fields[b"job"]), fields[b"message"]) for _, fields in messages]
+
+    def answers(self) -> bool:
+        """Whether the Redis answers now."""
+        from redis.exceptions import RedisError
+
+        try:
+            return bool(self._redis.ping())
+        except (RedisError, OSError):
+            return False
 
     def keep_alive(self) -> bool:
         """Say that the run goes on; return whether the Redis still knew of it."""

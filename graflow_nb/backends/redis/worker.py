@@ -38,6 +38,8 @@ _TURN = 20
 """Seconds: RQ says that a worker is there that much less 15, if it has nothing to do."""
 _LOOK = 2
 """Seconds between two looks at a call's process."""
+_TRIES = 8
+"""How often a command is tried again when the connection breaks: RQ would end the worker."""
 _PACE = 0.5
 """Seconds between two signs of life: RQ would give nine for each job."""
 _FIRST = ("graflow_nb.backends.afar", "graflow_nb.incremental.look", "cloudpickle")
@@ -93,7 +95,7 @@ class FlowWorker(Worker):  # type: ignore[misc,unused-ignore]
 
     def __init__(self, address: Address, queues: Sequence[str], name: str | None = None) -> None:
         signer, host = user_signer(), socket.gethostname()
-        connection = address.connect()
+        connection = address.connect(tries=_TRIES)
         super().__init__(
             [queue_name(queue, signer.identity) for queue in queues],
             name=name or f"{host}-{os.getpid()}-{os.urandom(3).hex()}",
