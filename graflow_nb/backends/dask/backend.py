@@ -49,6 +49,7 @@ class _Out:
         self.inputs = inputs
         self.name = name
         self.future: Any = None  # until it is sent
+        self.is_struck = False
         self.packed: tuple[Any, ...] = ()
         self.needs: tuple[tuple[str, int], ...] = ()
         self.done_since: float | None = None
@@ -226,6 +227,8 @@ class DaskBackend:
     def interrupt(self, call: Call | None = None) -> None:
         """Break off a call, or all: one that has not begun does not begin."""
         outs = [out for out in self._all_out() if call in {None, out.sent.call}]
+        for out in outs:
+            out.is_struck = True
         if outs:
             threading.Thread(target=self._strike, args=(outs,), name="graflow-strike", daemon=True).start()
 
@@ -333,6 +336,8 @@ class DaskBackend:
 
     def _why(self, out: _Out, status: str) -> BaseException:
         """Return the error of a call that Dask could not make."""
+        if out.is_struck:  # and so cancelled there, before its worker has said so
+            return TaskCancelled()
         if lost := [away for away in out.inputs if away.is_lost]:
             for away in lost:
                 away.let_go(away.holder.why_lost)
