@@ -275,6 +275,7 @@ class TestSecurity:
         from rq.serializers import JSONSerializer
 
         file = tmp_path / "written"
+        one_task().run()  # the queue is there
         queue = Queue(_queue_of(client), connection=client, serializer=JSONSerializer)
         job = queue.enqueue("os.mkdir", str(file))
         until(lambda: f"refused job {job.id}" in redis_workers[1].said())
@@ -285,6 +286,7 @@ class TestSecurity:
         from rq import Callback, Queue
         from rq.serializers import JSONSerializer
 
+        one_task().run()  # the queue is there
         queue = Queue(_queue_of(client), connection=client, serializer=JSONSerializer)
         marker = tmp_path / "called"
         job = queue.enqueue("os.getpid", on_failure=Callback("os.mkdir"), description=str(marker))
@@ -435,7 +437,9 @@ class _Evil:
 
 
 def _queue_of(client) -> str:
-    return next(iter(client.smembers("rq:queues"))).decode().removeprefix("rq:queue:")
+    """Return the name that the queue has in RQ."""
+    (queue,) = [key for key in client.smembers("rq:queues") if key.startswith(b"rq:queue:graflow:")]
+    return queue.decode().removeprefix("rq:queue:")
 
 
 def _put(client, file: Path, forged: str, *, until=None, is_alive=True, keep=None) -> str:
