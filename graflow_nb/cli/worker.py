@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import subprocess
@@ -28,10 +27,9 @@ def work(options: Namespace) -> int:
 
     address = Address(options.url)
     queues = options.queues or [address.queue]
-    if options.url:
-        os.environ[URL] = options.url  # for those that are started here: nobody sees it among their arguments
     if options.workers > 1:
-        return _start_several(options, queues)
+        env = {**os.environ, URL: options.url} if options.url else None  # nobody sees it among their arguments
+        return _start_several(options, queues, env)
     return _work(address, queues, options)
 
 
@@ -55,12 +53,12 @@ def _work(address: Address, queues: list[str], options: Namespace) -> int:
     return DONE
 
 
-def _start_several(options: Namespace, queues: list[str]) -> int:
+def _start_several(options: Namespace, queues: list[str], env: dict[str, str] | None) -> int:
     """Start several processes, and others for those that crash, until they are told to end."""
     command = [sys.executable, "-m", "graflow_nb.cli", "worker", "--queues", *queues]
     command += ["--burst"] if options.burst else []
     command += ["--load", *options.load] if options.load else []
-    processes = [subprocess.Popen(command) for _ in range(options.workers)]  # noqa: S603 - ourselves
+    processes = [subprocess.Popen(command, env=env) for _ in range(options.workers)]  # noqa: S603 - ourselves
     is_over = False
 
     def end(*_: object) -> None:
@@ -78,7 +76,7 @@ def _start_several(options: Namespace, queues: list[str]) -> int:
         if crashed and not is_over:
             time.sleep(_PAUSE)
             for process in crashed:
-                logging.getLogger("graflow_nb").warning("a worker crashed; another one takes its place")
+                print("graflow-nb worker: one crashed; another one takes its place", file=sys.stderr, flush=True)
                 processes.remove(process)
-                processes.append(subprocess.Popen(command))  # noqa: S603 - ourselves
+                processes.append(subprocess.Popen(command, env=env))  # noqa: S603 - ourselves
     return max((abs(process.returncode) for process in processes), default=DONE) and FAILED
