@@ -87,12 +87,13 @@ def passed_on(data: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return data
 
 
+def peak(what: str) -> int:
+    """Return how many bytes Linux says that this process has taken."""
+    return 1024 * int(re.search(rf"{what}:\s*(\d+)", Path("/proc/self/status").read_text())[1])  # type: ignore[index]
+
+
 def through() -> None:
     """Send the array through three tasks, and print seconds and by how much the kernel's peak grows."""
-
-    def peak(what: str) -> int:
-        return 1024 * int(re.search(rf"{what}:\s*(\d+)", Path("/proc/self/status").read_text())[1])  # type: ignore[index]
-
     with workflow("warm") as warm:
         Task("nothing", nothing)
     warm.execute(backend="processes")

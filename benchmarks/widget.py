@@ -195,6 +195,7 @@ class Bench:
         cancel.run()
         self.page.wait_for_function("() => all_shown")
         shown = self.page.evaluate("() => all_shown")
+        self.cell("going.wait()").run()
         return shown - 1e3 * number(cancel, "cancelled"), self.traffic.busiest(begin)
 
     def run(self, setting: str) -> float:

@@ -57,6 +57,7 @@ from graflow_nb.core.known_backends import QueueBackend, register_backend
 from graflow_nb.core.policy import Failure, at_least, best_effort, critical, first_success, strict
 from graflow_nb.core.retry import RetryPolicy
 from graflow_nb.core.run import Run
+from graflow_nb.core.scope import current_workflow
 from graflow_nb.core.services import Services, set_services
 from graflow_nb.core.status import Status
 from graflow_nb.core.task import Defined, Task, TaskWrapper
@@ -119,6 +120,7 @@ __all__ = [
     "chain",
     "context",
     "critical",
+    "current_workflow",
     "fingerprint",
     "first_success",
     "load_flow",
@@ -188,6 +190,13 @@ def _redis(workers: int | None, where: str | None = None) -> Backend:
     return RedisBackend(workers, where)
 
 
+def _dask(workers: int | None, where: Any = None) -> Backend:
+    """Make the backend of a Dask cluster, which is loaded when it is first asked for."""
+    from graflow_nb.backends.dask.backend import DaskBackend
+
+    return DaskBackend(workers, where)
+
+
 def _described(value: Any) -> Sequence[str]:
     """Tell a value in a few words, as `graflow_nb.views.preview` does."""
     from graflow_nb.views.preview import preview
@@ -199,6 +208,7 @@ set_services(default_services)
 set_describe(_described)
 register_backend("processes", _processes)
 register_backend("redis", _redis, schemes=("redis", "rediss", "unix"))
+register_backend("dask", _dask, schemes=("tcp", "tls", "ucx", "ws", "wss"), package="distributed")
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from clusters import processes
 from hypothesis import settings
 from reading import Write, new_project
 from redis_servers import SECRET, Server, Workers, serving
@@ -48,6 +49,17 @@ def chromium_path() -> str:
     if IN_CI:
         pytest.fail(absent)
     pytest.skip(absent)
+
+
+@pytest.fixture(scope="session")
+def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return the address of a Dask scheduler with two workers, each a process of its own."""
+    pytest.importorskip("distributed")
+    with processes(tmp_path_factory.mktemp("dask")) as there:
+        yield there.address
+        from graflow_nb.backends.dask.cluster import close_all
+
+        close_all()
 
 
 @pytest.fixture

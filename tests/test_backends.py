@@ -15,6 +15,7 @@ import warnings
 from pathlib import Path
 
 import pytest
+from unreadable import Unreadable
 
 from graflow_nb import (
     File,
@@ -34,33 +35,34 @@ from graflow_nb import (
 from graflow_nb.core.status import Status
 from graflow_nb.core.task import Defined
 
-BACKENDS = ["threads", "processes", "redis"]
-ELSEWHERE = ["processes", "redis"]  # where tasks do not share this process's memory
+DASK = ["dask", "scheduler"]  # a cluster that is started here, and the address of one
+BACKENDS = ["threads", "processes", "redis", *DASK]
+ELSEWHERE = ["processes", "redis", *DASK]  # where tasks do not share this process's memory
 
 
 @pytest.fixture(params=BACKENDS)
 def backend(request):
-    return _ready(request)
+    return backend_of(request)
 
 
 @pytest.fixture(params=ELSEWHERE)
 def elsewhere(request):
-    return _ready(request)
+    return backend_of(request)
 
 
-def _ready(request):
-    """Return a backend's name when what it needs is there."""
+def backend_of(request):
+    """Return the name of a backend when what it needs is there, or the address that a fixture of its name gives."""
     if request.param == "redis":
         request.getfixturevalue("redis_workers")
+    if request.param in DASK:
+        pytest.importorskip("distributed")
+    return request.getfixturevalue("scheduler") if request.param == "scheduler" else request.param
+
+
+@pytest.fixture(params=["processes"])
+def own_process(request):
+    """Where each call has a process to itself, which can be ended: a worker of Dask holds others' results."""
     return request.param
-
-
-class Unreadable(Exception):
-    """An error whose constructor takes something else than its args."""
-
-    def __init__(self, code, *, where):
-        super().__init__(f"{code} at {where}")
-        self.code, self.where = code, where
 
 
 class TestValues:
@@ -455,8 +457,8 @@ class TestRetriesAndTimeouts:
 
         assert isinstance(flow.run().errors["slow"], TaskTimeout)
 
-    def test_a_timeout_in_one_long_call(self, elsewhere):
-        with workflow("w", backend=elsewhere) as flow:
+    def test_a_timeout_in_one_long_call(self, own_process):
+        with workflow("w", backend=own_process) as flow:
 
             @task(timeout=0.3)
             def slow():
@@ -491,9 +493,9 @@ class TestCancel:
         run.wait()
         assert run.statuses["slow"] is run.statuses["after"] is Status.CANCELLED
 
-    def test_the_run_in_one_long_call(self, elsewhere, tmp_path):
+    def test_the_run_in_one_long_call(self, own_process, tmp_path):
         flag = tmp_path / "started"
-        with workflow("w", backend=elsewhere) as flow:
+        with workflow("w", backend=own_process) as flow:
 
             @task
             def slow():
@@ -552,9 +554,9 @@ class TestCancel:
 
 
 class TestLostWorkers:
-    def test_one_fails_its_task_only(self, elsewhere, tmp_path):
+    def test_one_fails_its_task_only(self, own_process, tmp_path):
         killed = tmp_path / "killed"
-        with workflow("w", backend=elsewhere) as flow:
+        with workflow("w", backend=own_process) as flow:
 
             @task
             def other():
@@ -605,9 +607,9 @@ class TestLostWorkers:
 
         assert flow.run(workers=1).results["after"] == 1
 
-    def test_what_it_started_ends_with_it(self, elsewhere, tmp_path):
+    def test_what_it_started_ends_with_it(self, own_process, tmp_path):
         pid = tmp_path / "pid"
-        with workflow("w", backend=elsewhere) as flow:
+        with workflow("w", backend=own_process) as flow:
 
             @task(timeout=0.5)
             def slow():
@@ -641,6 +643,7 @@ if sys.argv[3] == "killed":
 
 
 @pytest.mark.parametrize("how", ["killed", "done"])
+@pytest.mark.parametrize("elsewhere", ["processes", "dask"])  # a cluster that others started goes on
 def test_no_process_is_left(elsewhere, tmp_path, how):
     pid = tmp_path / "pid"
     subprocess.run([sys.executable, "-c", _ENDS, elsewhere, str(pid), how], timeout=60, check=False)
@@ -809,6 +812,24 @@ class TestChannel:
                 return context.channel.get("n"), context.channel.get("m")
 
         assert flow.run(workers=4).results["total"] == (400, 400)
+
+    @pytest.mark.parametrize("value", ["same", ("same",), (), "array"], ids=repr)
+    def test_values_of_any_kind(self, backend, value):
+        np = pytest.importorskip("numpy")
+        with workflow("w", backend=backend) as flow:
+
+            @task
+            def write():
+                context.channel.set("x", np.ones(3) if value == "array" else value)
+                return context.channel.get("x")
+
+            @task
+            def read(write):
+                return context.channel.get("x"), context.channel.get("x")
+
+        run = flow.run()
+        assert np.array_equal(run.results["read"][0], run.results["write"])
+        assert np.array_equal(run.results["read"][1], run.results["write"])
 
     def test_what_is_wrong_is_said(self, backend):
         with workflow("w", backend=backend, channel={"x": "text"}) as flow:

@@ -14,6 +14,11 @@ def kernel():
         yield kernel
 
 
+@pytest.fixture(params=["processes", "dask"])
+def elsewhere(request):
+    return request.param
+
+
 def outputs(kernel, name):
     """Return what a task showed, in short."""
     return [
@@ -22,7 +27,7 @@ def outputs(kernel, name):
     ]
 
 
-def test_prints_displays_and_logs_in_order(kernel):
+def test_prints_displays_and_logs_in_order(kernel, elsewhere):
     kernel("%flow reset")
     kernel("""
         %%task talk
@@ -36,7 +41,7 @@ def test_prints_displays_and_logs_in_order(kernel):
         print("six")
         HTML("<i>seven</i>")
     """)
-    kernel("%flow run --backend processes")
+    kernel(f"%flow run --backend {elsewhere}")
     there = outputs(kernel, "talk")
     kernel("%flow run --force")
     assert [kind for kind, _ in there] == [kind for kind, _ in outputs(kernel, "talk")]
@@ -47,7 +52,7 @@ def test_prints_displays_and_logs_in_order(kernel):
     assert there[-1] == ("execute_result", ["text/html", "text/plain"])
 
 
-def test_cells_read_variables_helpers_and_other_tasks(kernel):
+def test_cells_read_variables_helpers_and_other_tasks(kernel, elsewhere):
     kernel("%flow reset")
     kernel("""
         import math
@@ -60,14 +65,14 @@ def test_cells_read_variables_helpers_and_other_tasks(kernel):
         rows = [1.5, 2.5]
         "loaded"
     """)
-    kernel("""
-        %%task --backend processes
+    kernel(f"""
+        %%task --backend {elsewhere}
         def total(load):
             import os
             return helper(2.2), os.getpid()
     """)
-    kernel("""
-        %%task use --backend processes
+    kernel(f"""
+        %%task use --backend {elsewhere}
         import os
         where = os.getpid()
         result = [helper(row) for row in rows], total[0], load
@@ -78,7 +83,7 @@ def test_cells_read_variables_helpers_and_other_tasks(kernel):
     assert "([5, 8], 8, 'loaded') True" in text
 
 
-def test_a_failure_shows_the_lines_of_its_cell(kernel):
+def test_a_failure_shows_the_lines_of_its_cell(kernel, elsewhere):
     kernel("%flow reset")
     kernel("""
         %%task broken
@@ -87,14 +92,14 @@ def test_a_failure_shows_the_lines_of_its_cell(kernel):
 
         inner(0)
     """)
-    text = re.sub(r"\x1b\[[\d;]*m", "", kernel.try_("%flow run --backend processes"))
+    text = re.sub(r"\x1b\[[\d;]*m", "", kernel.try_(f"%flow run --backend {elsewhere}"))
     assert "ZeroDivisionError" in text
     assert "return 1 / x  # this line" in text
     assert "inner(0)" in text
     assert "graflow_nb/core" not in text
 
 
-def test_figures(kernel):
+def test_figures(kernel, elsewhere):
     kernel("%flow reset")
     kernel("import matplotlib.pyplot as plt; plt.rcParams['figure.figsize'] = (2, 1)")
     kernel("""
@@ -102,22 +107,23 @@ def test_figures(kernel):
         plt.plot([1, 2])
         print(tuple(map(float, plt.rcParams["figure.figsize"])))
     """)
-    kernel("%flow run --backend processes")
+    kernel(f"%flow run --backend {elsewhere}")
     shown = outputs(kernel, "draw")
     assert ("stdout", "(2.0, 1.0)\n") in shown
     assert ("display_data", ["image/png", "text/plain"]) in shown
 
 
-def test_an_interrupt(kernel, tmp_path):
+def test_an_interrupt(kernel, elsewhere, tmp_path):
     kernel("%flow reset")
     flag = tmp_path / "started"
     kernel(f"""
         %%task slow
         import pathlib, time
         pathlib.Path({str(flag)!r}).touch()
-        time.sleep(600)
+        for _ in range(60_000):
+            time.sleep(0.01)
     """)
-    sent = kernel.send("%flow run --backend processes")
+    sent = kernel.send(f"%flow run --backend {elsewhere}")
     while not flag.exists():
         pass
     kernel.manager.interrupt_kernel()
@@ -125,18 +131,18 @@ def test_an_interrupt(kernel, tmp_path):
     assert "cancelled" in kernel("print(slow.record.status)")
 
 
-def test_reuse_across_backends(kernel):
+def test_reuse_across_backends(kernel, elsewhere):
     kernel("%flow reset")
     kernel("""
         %%task one
         value = 1
         value
     """)
-    kernel("%flow run --backend processes")
+    kernel(f"%flow run --backend {elsewhere}")
     assert "1 reused" in kernel("%flow run") or "cached" in kernel("print(one.record.status)")
 
 
-def test_a_cell_that_reads_what_cannot_be_sent(kernel):
+def test_a_cell_that_reads_what_cannot_be_sent(kernel, elsewhere):
     kernel("%flow reset")
     kernel("import threading; guards = {'a': threading.Lock()}; other = threading.Lock(); number = 1")
     kernel("""
@@ -148,6 +154,6 @@ def test_a_cell_that_reads_what_cannot_be_sent(kernel):
         with guards["a"]:
             total = number + rows[0]
     """)
-    text = re.sub(r"\x1b\[[\d;]*m", "", kernel.try_("%flow run --backend processes"))
+    text = re.sub(r"\x1b\[[\d;]*m", "", kernel.try_(f"%flow run --backend {elsewhere}"))
     assert "its code cannot be sent" in text
     assert "guarded['guards']['a'] is of type lock" in text

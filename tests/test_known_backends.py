@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from graflow_nb import TaskDefinitionError, UnknownBackendError, register_backend, task, workflow
@@ -115,3 +117,39 @@ def test_an_object_of_another_kind_is_refused(known):
 )
 def test_how_a_backend_is_named(given, seen):
     assert shown(given) == seen
+
+
+class Closed(AtOnce):
+    """Cannot be opened."""
+
+    def open(self, deliver):
+        raise UnknownBackendError("nobody is there")
+
+
+@pytest.fixture
+def closed(known):
+    register_backend("closed", Closed)
+    known.run()
+    return known
+
+
+@pytest.mark.parametrize("how", [{}, {"background": True}, {"force": True}])
+def test_a_run_that_cannot_begin_leaves_everything_as_it_was(closed, how):
+    before, heard = closed.last_run, []
+    closed.services.listeners.append(heard.append)
+    with pytest.raises(UnknownBackendError, match="nobody is there"):
+        closed.run(backend="closed", **how)
+    assert closed.last_run is before
+    assert closed["one"].result == 1
+    assert heard == []
+    assert closed.run().statuses["one"].word == "cached"
+
+
+def test_nor_does_one_that_is_awaited_or_executed(closed):
+    before = closed.last_run
+    with pytest.raises(UnknownBackendError, match="nobody is there"):
+        asyncio.run(closed.arun(backend="closed"))
+    with pytest.raises(UnknownBackendError, match="nobody is there"):
+        closed.execute(backend="closed")
+    assert closed.last_run is before
+    assert closed["one"].result == 1

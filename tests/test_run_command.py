@@ -266,6 +266,16 @@ def test_a_backend_is_chosen(tmp_path):
     assert (wrong.returncode, "Did you mean 'processes'?" in wrong.stdout + wrong.stderr) == (USAGE, True), wrong
 
 
+def test_a_backend_that_is_not_there_is_said_in_a_line(tmp_path):
+    pytest.importorskip("rq")
+    book = write(tmp_path / "book.ipynb", "%load_ext graflow_nb", "%%task here\n1")
+    done = graflow_nb("run", book, "--backend", "unix://" + str(tmp_path / "no.sock"))
+    assert done.returncode == FAILED
+    last = (done.stdout + done.stderr).strip().splitlines()[-1]
+    assert last.startswith("UsageError: no Redis answers at unix://"), done
+    assert "Traceback" not in done.stdout + done.stderr
+
+
 def test_several_flows_have_to_be_told_apart(tmp_path):
     path = tmp_path / "two.py"
     one = SCRIPT.partition("if __name__")[0]

@@ -215,6 +215,15 @@ def test_a_background_run_is_followed_by_all_views_and_the_cells_stay_free(main,
     widget.element.locator(".gf-card[aria-label^='last'][aria-description*='has warnings']").wait_for()
 
 
+def test_views_share_no_ids(main, widget):
+    again = main.add("%flow show")
+    again.run()
+    Widget(again).node("load").wait_for()
+    ids = main.page.evaluate("[...document.querySelectorAll('.gf [id]')].map(element => element.id)")
+    assert len(ids) > 20
+    assert len(set(ids)) == len(ids)
+
+
 def test_the_timeline_shows_what_ran_when(widget):
     widget.element.get_by_text("Timeline").click()
     widget.element.get_by_text("Critical path").wait_for()

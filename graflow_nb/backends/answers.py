@@ -78,10 +78,10 @@ class Answers:
             self._known[command.key] = change.after
         return before
 
-    def _value(self, key: str, value: Any) -> tuple[Any]:
+    def _value(self, key: str, value: Any) -> tuple[Any, ...]:
         """Return a value to be sent, or say that it is the one that was sent last."""
         if key in self._known and self._known[key] is value:
-            return (SAME,)
+            return SAME
         self._known[key] = value
         return (value,)
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from graflow_nb.backends.packing import Packed
+    from graflow_nb.core.away import Away
     from graflow_nb.core.job import Job, Sent
 
 _log = logging.getLogger("graflow_nb")
@@ -81,8 +82,8 @@ class HomeEnd:
                 return REFUSAL, pack(UnsendableError(describe(error)))
 
 
-def packed_job(job: Job) -> Packed:
-    """Return a job as it travels.
+def packed_job(job: Job, number: Callable[[Away], int] | None = None) -> Packed:
+    """Return a job as it travels; `number` as in `pack`.
 
     Raises
     ------
@@ -90,7 +91,7 @@ def packed_job(job: Job) -> Packed:
         Naming what of it cannot be sent.
     """
     try:
-        return pack((*job,))  # a plain tuple takes half the time
+        return pack((*job,), number)  # a plain tuple takes half the time
     except Exception as error:
         arguments = [("its argument", f"argument {place}", value) for place, value in enumerate(job.args, 1)]
         named = [("its argument", name, value) for name, value in job.kwargs.items()]

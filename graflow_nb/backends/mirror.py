@@ -39,8 +39,20 @@ def add_aspect(name: str, aspect: Aspect) -> None:
 
 def current(slow: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return everything as it is here; of what rarely changes, `slow` if it is given."""
-    here = {name: aspect.read() for name, aspect in _QUICK.items()}
-    return {**here, **(current_slow() if slow is None else slow)}
+    return {**current_quick(), **(current_slow() if slow is None else slow)}
+
+
+def current_quick() -> dict[str, Any]:
+    """Return what is quickly looked at as it is here: environment, path and folder."""
+    return {name: aspect.read() for name, aspect in _QUICK.items()}
+
+
+def restore_quick(before: Mapping[str, Any]) -> None:
+    """Let it be as it was."""
+    for name, value in before.items():
+        aspect = _QUICK[name]
+        if aspect.read() != value:
+            aspect.apply(value)
 
 
 def current_slow() -> dict[str, Any]:
@@ -58,10 +70,7 @@ def take_over(changes: Mapping[str, tuple[Callable[[Any], None], Any]]) -> None:
 
 def restore() -> None:
     """Undo what the call before has changed of what is quickly looked at: the next one must not see it."""
-    for name, value in _taken.items():
-        aspect = _QUICK[name]
-        if aspect.read() != value:
-            aspect.apply(value)
+    restore_quick(_taken)
 
 
 def changes(known: dict[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[Callable[[Any], None], Any]]:
@@ -225,6 +234,11 @@ def _own_modules() -> dict[str, tuple[int, ...]]:
             else:
                 found[name] = state_of(file)
     return found
+
+
+def own_modules() -> list[str]:
+    """Return the names of the user's own modules that are loaded."""
+    return [*_own_modules()]
 
 
 _libraries: set[str] = set()

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import io
 import pickle
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from graflow_nb.core.away import Away
 from graflow_nb.core.errors import UnsendableError
 from graflow_nb.core.task import Task
 from graflow_nb.incremental.store.pickling import culprit, short_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from graflow_nb.core.options import Options
 
@@ -47,8 +50,15 @@ class Packed(NamedTuple):
         return self.stream.nbytes + sum(buffer.nbytes for buffer in self.buffers)
 
 
-def pack(value: Any) -> Packed:
-    """Return something as bytes; raises whatever pickling it raises."""
+def pack(value: Any, number: Callable[[Away], int] | None = None) -> Packed:
+    """Return something as bytes; raises whatever pickling it raises.
+
+    Parameters
+    ----------
+    value : object
+    number : callable, optional
+        Returns the place, among what the receiver has already, of a value that is elsewhere.
+    """
     sink, beside = io.BytesIO(), []
 
     def take(buffer: pickle.PickleBuffer) -> bool:
@@ -58,7 +68,9 @@ def pack(value: Any) -> Packed:
             return False
         return True
 
-    _pickler_class()(sink, _PROTOCOL, buffer_callback=take).dump(value)
+    pickler: Any = _pickler_class()(sink, _PROTOCOL, buffer_callback=take)
+    pickler.number = number
+    pickler.dump(value)
     return Packed(sink.getbuffer(), beside)
 
 
@@ -67,10 +79,29 @@ def unpack(stream: bytes | memoryview, buffers: Sequence[Any] = ()) -> Any:
     return pickle.loads(stream, buffers=buffers)  # noqa: S301 - from a process that we started, or verified before
 
 
+@contextmanager
+def beside(values: Sequence[Any]) -> Iterator[None]:
+    """Let what is unpacked in this context have values that are here already, by their places."""
+    token = _beside.set(values)
+    try:
+        yield
+    finally:
+        _beside.reset(token)
+
+
+def _value_beside(place: int) -> Any:
+    return _beside.get()[place]
+
+
+_beside: ContextVar[Sequence[Any]] = ContextVar("graflow_nb beside", default=())
+
+
 def is_sendable(value: Any) -> Exception | None:
     """Return None, or why a value cannot be packed."""
+    pickler: Any = _pickler_class()(_Nowhere(), _PROTOCOL, buffer_callback=lambda _: None)
+    pickler.number = _any_place
     try:
-        _pickler_class()(_Nowhere(), _PROTOCOL, buffer_callback=lambda _: None).dump(value)
+        pickler.dump(value)
     except Exception as error:
         return error
     return None
@@ -115,7 +146,11 @@ def _pickler_class() -> type[pickle.Pickler]:
         class Pickler(cloudpickle.Pickler):  # type: ignore[misc,name-defined,unused-ignore]
             """Knows what of ours belongs to this process."""
 
+            number: Any = None
+
             def reducer_override(self, obj: Any) -> Any:
+                if type(obj) is Away and self.number is not None:
+                    return _value_beside, (self.number(obj),)
                 if isinstance(obj, Task) and type(obj) is Task:
                     return _apart, (obj.name, obj.fn, obj.options, obj.defines)
                 return super().reducer_override(obj)
@@ -129,6 +164,10 @@ def _apart(name: str, fn: Callable[..., Any], options: Options, defines: tuple[s
     task = Task.apart(name, fn, options)
     task.defines = defines
     return task
+
+
+def _any_place(_: Away) -> int:
+    return 0
 
 
 class _Nowhere(io.RawIOBase):

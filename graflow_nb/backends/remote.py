@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 _FRESH = 0.02
 """Seconds for which the answer to whether a task was cancelled is good."""
 _TURN = 0.002  # seconds between two tries at a lock
-SAME = "same"
-"""In place of a value: the one that was sent for this key before."""
+SAME: tuple[()] = ()
+"""In place of a tuple with a value: it is the one that was sent for this key before."""
 
 
 class Home(Protocol):
@@ -149,7 +149,7 @@ class RemoteChannel:
         return Hold(RemoteLock(self._home, key), key, timeout)
 
     def _received(self, key: str, value: Any) -> Any:
-        if value == (SAME,) and type(value) is tuple:
+        if value == SAME:
             return self._known[key]
         self._known[key] = value[0]
         return value[0]

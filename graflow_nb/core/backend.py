@@ -21,6 +21,7 @@ class Backend(Protocol):
     Large values may stay where they were made: a value of an outcome may be a `graflow_nb.core.away.Away`. A
     backend that has a method ``takes(away)`` is handed those of which it returns True as they are, among the
     arguments and wherever else the job holds them; it puts the values in their place where it makes the call.
+    If one turns out to be lost, it lets go of that (`Away.let_go`), and delivers `Sent.failed(Withdrawn())`.
 
     Attributes
     ----------
@@ -50,7 +51,9 @@ class Backend(Protocol):
     6
     """
 
-    slots: int
+    @property
+    def slots(self) -> int:
+        """How many calls run at once."""
 
     def open(self, deliver: Callable[[Outcome | Call], None]) -> None:
         """Get ready. `deliver` takes each outcome, from any thread."""
@@ -98,6 +101,11 @@ class Backends:
         self._deliver = deliver
         for name, backend in self._made.items():
             backend.open(deliver(name))
+
+    def take_notes(self) -> list[str]:
+        """Return what should be told of them; a backend has a method `take_note` if there may be something."""
+        taken = [take() for backend in self._made.values() if (take := getattr(backend, "take_note", None))]
+        return [note for note in taken if note]
 
     def close(self) -> None:
         """Close all."""

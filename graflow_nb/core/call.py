@@ -7,9 +7,9 @@ import time
 from asyncio import CancelledError
 from typing import TYPE_CHECKING, Any, Protocol
 
-from graflow_nb.core.away import Away
+from graflow_nb.core.away import Away, fetched
 from graflow_nb.core.commands import COMMANDS
-from graflow_nb.core.errors import NoResultError, TaskCancelled
+from graflow_nb.core.errors import LostError, NoResultError, TaskCancelled
 from graflow_nb.core.scope import opened, running
 from graflow_nb.core.task import Defined
 
@@ -108,12 +108,7 @@ class Produced:
             if type(value) is not Away:
                 return value
         value = self._loaded(variable)
-        if type(value) is Away:
-            near = value.fetch()
-            self._away = {**(self._away or {}), variable: value}
-            self._values = {**self._values, variable: near}
-            return near
-        return value
+        return self._fetched(variable, value) if type(value) is Away else value
 
     def unfetched(self, variable: str | None) -> Any:
         """Return a variable as `get` does, but an `Away` for one that is elsewhere, fetched or not."""
@@ -123,6 +118,17 @@ class Produced:
         """Return what of a variable is elsewhere."""
         value = self.unfetched(variable)
         return (value,) if type(value) is Away else ()
+
+    def _fetched(self, variable: str | None, away: Away) -> Any:
+        try:
+            value, kept = away.fetch(), {variable: away}
+        except LostError:
+            if self._load is None:
+                raise
+            value, kept = fetched(self._load(variable)), {}  # there may be another one on disk
+        self._away = {**(self._away or {}), **kept}
+        self._values = {**self._values, variable: value}
+        return value
 
     def _loaded(self, variable: str | None) -> Any:
         if variable in self._values:

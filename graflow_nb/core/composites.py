@@ -215,8 +215,8 @@ class Map(Composite):
         for parameter in parameters_of(when):
             if parameter.name not in known and parameter.is_required:
                 raise TaskDefinitionError(
-                    f"the condition of task {self.template!r} (when) takes {parameter.name!r}: for an item of a "
-                    f"map it takes what the task takes. {did_you_mean(parameter.name, known)}"
+                    f"the condition of task {str(self.template)!r} (when) takes {parameter.name!r}: for an item "
+                    f"of a map it takes what the task takes. {did_you_mean(parameter.name, known)}"
                 )
             source = known.get(parameter.name, Constant(parameter.default))
             is_keyword = parameter.kind is inspect.Parameter.KEYWORD_ONLY

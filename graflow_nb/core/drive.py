@@ -237,6 +237,7 @@ def drive(runner: Runner, backends: Backends) -> None:
     _connect(runner, driver.post)
     with _interrupts(driver.interrupted), _opened(runner, backends):
         backends.open(lambda name: driver.post if name in _POSTING else driver.bring)
+        runner.run.notes += backends.take_notes()
         try:
             driver.drive()
         finally:
@@ -257,6 +258,7 @@ async def adrive(runner: Runner, backends: Backends) -> None:
     _connect(runner, deliver)
     with _opened(runner, backends):
         backends.open(lambda _: deliver)
+        runner.run.notes += backends.take_notes()
         runner.start()
         while runner.is_active:
             try:
@@ -289,7 +291,10 @@ def _opened(runner: Runner, backends: Backends) -> Iterator[None]:
     finally:
         close_inheritance()
         backends.close()
-        runner.finish()
+        if runner.run.begun.is_set():
+            runner.finish()
+        else:  # a backend could not be opened
+            runner.abandon()
 
 
 @contextmanager

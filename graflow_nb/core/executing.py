@@ -338,14 +338,22 @@ class Executing(Inquiry):
         variables = contextvars.copy_context()
         runner = variables.run(Runner, run, plan, {}, backends, settings)
 
+        failure: list[BaseException] = []
+
         def drive_it() -> None:
             try:
                 variables.run(drive, runner, backends)
+            except BaseException as error:
+                if run.begun.is_set():
+                    raise
+                failure.append(error)
             finally:
                 run.begun.set()
 
         threading.Thread(target=drive_it, name=f"graflow-run-{self.name}", daemon=True).start()
         run.begun.wait()
+        if failure:
+            raise failure[0]
         return run
 
     def _new_run(self, plan: Plan, names: Iterable[str]) -> Run:

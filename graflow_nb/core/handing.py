@@ -62,6 +62,7 @@ class Handing(RunState):
 
 def handed(produced: Produced, variable: str | None, takes: Takes | None) -> Any:
     """Return a value as it is handed to a call; raises as `Produced.get` does."""
-    if takes is None or not (away := produced.away(variable)) or not all(map(takes, away)):
-        return produced.get(variable)
-    return produced.unfetched(variable)
+    away = produced.away(variable) if takes is not None else ()
+    if away and takes is not None and all(takes(one) and not one.is_lost for one in away):
+        return produced.unfetched(variable)
+    return produced.get(variable)

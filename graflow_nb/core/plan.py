@@ -158,8 +158,8 @@ class Plan:
         return [
             name
             for name, task in self.tasks.items()
-            if self._is_wired(name, by_names=not task.is_template)
-            or not (task.is_template or (name in self.missing and not self.missing[name].is_broken))
+            if not (task.is_template or (name in self.missing and not self.missing[name].is_broken))
+            or self._is_wired(name, by_names=not task.is_template)
         ]
 
     def order(self, names: Iterable[str]) -> list[str]:

@@ -102,8 +102,7 @@ class Results(Mapping[str, Any]):
 
     def _shown(self, name: str) -> str:
         try:
-            there = self._produced[name]
-            return repr(self[name] if there.has_at_hand(None) else there.unfetched(None))
+            return repr(self._produced[name].unfetched(None))
         except LostError as error:
             return f"<not there any more: {error.why}>"
 

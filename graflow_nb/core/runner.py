@@ -74,6 +74,13 @@ class Runner(Stopping, Timing, Growing, Composing, Conditions, Asking, Rescuing,
         self.run.finish()
         self._tell(RunFinished(self.run))
 
+    def abandon(self) -> None:
+        """Close a run that could not begin: everything is as it was before."""
+        if self._reuse is not None:
+            self._reuse.close()
+        self.run.is_trial = True
+        self.run.finish()
+
     def _advance(self) -> None:
         while not self._stopped:
             went_on = self._decide_all()
@@ -279,12 +286,14 @@ class Runner(Stopping, Timing, Growing, Composing, Conditions, Asking, Rescuing,
 
     def _settle(self, record: TaskRecord, produced: Produced, status: Status) -> None:
         """Do what a task asked for, and let it be done, unless it asked to be called again."""
-        commands = produced.commands if produced.has_commands else ()
-        if not commands or not self._obey(record, produced, commands, status):
+        if produced.has_commands:
+            commands = produced.commands
+            if commands and self._obey(record, produced, commands, status):
+                return
             for command in commands:
                 if isinstance(command, Skip):
                     status, record.note = Status.SKIPPED, command.note
-            self._succeed(record, produced, status)
+        self._succeed(record, produced, status)
 
     def _may_repeat(self, record: TaskRecord, produced: Produced) -> bool:
         """Whether what a kept result asked for is there, and may be done again."""

@@ -27,9 +27,16 @@ def set_fallback(provide: Callable[[], WorkflowContext] | None) -> None:
 
 
 def current_workflow() -> WorkflowContext | None:
-    """Return the workflow that code here writes to, or None.
+    """Return the workflow that code here writes to, or None: in a notebook the flow in use.
 
     Inside a running task only one that was opened there counts.
+
+    Examples
+    --------
+    >>> from graflow_nb import current_workflow, workflow
+    >>> with workflow("example") as flow:
+    ...     current_workflow() is flow
+    True
     """
     flow = opened.get()
     if flow is None and _fallback is not None and running.get() is None:

@@ -120,8 +120,8 @@ def _run(run: Run) -> Bundle | None:
 def _task(task: Task) -> Bundle:
     record = task.record
     look = badge(record.status if record else None)
-    value = _shown_value(record.produced) if record and record.produced else None
-    about = f"{look.word}" + (f", result: {short(value)} (in {task.name}.result)" if value is not None else "")
+    made = _shown_result(record.produced) if record and record.produced else ""
+    about = f"{look.word}" + (f", result: {made} (in {task.name}.result)" if made else "")
     kind = "cell" if isinstance(task.fn, CellBody) else "function"
     chip = chip_html(look, f"{look.symbol} {escaped(task.name)}")
     return {
@@ -130,9 +130,11 @@ def _task(task: Task) -> Bundle:
     }
 
 
-def _shown_value(produced: Produced) -> Any:
-    """Return a result to be shown in short: one that is elsewhere is not fetched for it."""
-    return produced.value if produced.has_at_hand(None) else produced.unfetched(None)
+def _shown_result(produced: Produced) -> str:
+    """Return a result in short, "" if it is None; one that is elsewhere is not fetched for it."""
+    if away := produced.away(None):
+        return repr(away[0])
+    return short(produced.value) if produced.value is not None else ""
 
 
 def _picture(view: FlowView, notes: Iterable[str]) -> Bundle:

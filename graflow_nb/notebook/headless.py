@@ -103,7 +103,7 @@ class Headless:
         try:
             self._client.execute_cell(cell, len(self.notebook.cells) - 1)
         except (CellExecutionError, DeadKernelError) as error:
-            raise CellFailed(label, _traceback_of(cell) or str(error)) from None
+            raise CellFailed(label, _traceback_of(cell) or _said_by(cell) or str(error)) from None
 
     def ask(self, function: str, **given: Any) -> Any:
         """Call a function of `graflow_nb.notebook.remote` in the kernel, and return its answer.
@@ -158,6 +158,11 @@ class _Client(NotebookClient):
         if ours and msg["msg_type"] in {"display_data", "update_display_data"}:
             self._show_run(content["data"].get("text/plain", ""), finished=ours.get("finished", False))
         return super().process_message(msg, cell, cell_index)
+
+
+def _said_by(cell: NotebookNode) -> str:
+    """Return what a cell wrote to stderr: an error of usage is said there, without a traceback."""
+    return "".join(output.text for output in cell.outputs if output.get("name") == "stderr").strip()
 
 
 def _traceback_of(cell: NotebookNode) -> str:

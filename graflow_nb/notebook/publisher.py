@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections import deque
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Final
@@ -15,7 +14,9 @@ if TYPE_CHECKING:
 INTERVAL: Final = 0.1
 """Seconds after a round that sent something. A server cuts off a kernel that sends thousands a second."""
 GATHER: Final = 0.01
-"""Seconds after the first change of many, so that they go out together."""
+"""Seconds without a change after which those that came together go out together."""
+MOST_GATHERED: Final = 5
+"""How many times as long they are waited for, if they do not end."""
 _log = logging.getLogger("graflow_nb")
 
 
@@ -69,18 +70,22 @@ class Publisher:
     def _work(self) -> None:
         while not self._closed.is_set():
             self._due.clear()
-            begin = time.monotonic()
             was_sent, goes_on = self._round()
-            took = time.monotonic() - begin
             if was_sent:
                 self._closed.wait(self._interval)
             elif goes_on and self._due.wait(self._interval):
-                self._closed.wait(max(GATHER, took))
+                self._gather()
             with self._lock:
                 if not goes_on and not self._due.is_set():
                     self._thread = None
                     return
         self._thread = None
+
+    def _gather(self) -> None:
+        for _ in range(MOST_GATHERED):
+            self._due.clear()
+            if self._closed.wait(GATHER) or not self._due.is_set():
+                return
 
     def _round(self) -> tuple[bool, bool]:
         had_jobs = bool(self._jobs)

@@ -145,7 +145,8 @@ class _Reader:
         if reads_texts:
             self._names.update(dict.fromkeys(words(texts, self._code.co_varnames)))
         passed_on = self._passed_on
-        passed_on.update(kept for variable, kept in self._bound.items() if variable in passed_on)
+        if self._bound:
+            passed_on.update(kept for variable, kept in self._bound.items() if variable in passed_on)
         own = CodeInfo(
             self.digest, tuple(self._names), frozenset(self._attributes), texts, tuple(self._imports),
             frozenset(passed_on), frozenset(self._unknown), reads_texts,
@@ -155,7 +156,7 @@ class _Reader:
     def _read(self) -> None:
         ops, args, _, _ = self._steps
         names, constants = self._code.co_names, self._code.co_consts
-        for index in compress(range(len(ops)), bytes(ops).translate(_IS_READ)):
+        for index in compress(range(len(ops)), ops.translate(_IS_READ)):
             op = ops[index]
             if op in CONSTANTS:
                 self._constants[index] = constants[args[index]]
@@ -269,10 +270,11 @@ class _Reader:
 
     def _digest(self) -> bytes:
         code, (ops, args, units, _) = self._code, self._steps
-        jumps = {i: self._steps.target(i) for i in compress(range(len(ops)), bytes(ops).translate(_IS_JUMP))}
+        is_jump = ops.translate(_IS_JUMP)
+        jumps = {i: self._steps.target(i) for i in compress(range(len(ops)), is_jump)} if 1 in is_jump else {}
         if self._left_out:
             kept = [index for index in range(len(ops)) if index not in self._left_out]
-            ops, args, units = ([values[index] for index in kept] for values in (ops, args, units))
+            ops, args, units = bytes(ops[i] for i in kept), [args[i] for i in kept], [units[i] for i in kept]
             jumps = {place: jumps[index] for place, index in enumerate(kept) if index in jumps}
         for index, unit in jumps.items():
             args[index] = bisect_left(units, unit)
@@ -282,7 +284,7 @@ class _Reader:
             _handlers(code, units) if code.co_exceptiontable else (),
         )  # fmt: skip
         text = f"{shape}{_shown([*self._constants.values()])}"
-        return xxhash.xxh3_128_digest(b"%b%b%b" % (bytes(ops), array("I", args).tobytes(), text.encode()))
+        return xxhash.xxh3_128_digest(b"%b%b%b" % (ops, array("I", args).tobytes(), text.encode()))
 
 
 def _handlers(code: CodeType, units: list[int]) -> list[tuple[int, int, int, int]]:

@@ -21,7 +21,8 @@ class Steps(NamedTuple):
 
     Attributes
     ----------
-    ops, args : list of int
+    ops : bytes
+    args : list of int
         One of each an instruction.
     units : list of int
         Where each stands, counted in pairs of bytes.
@@ -29,7 +30,7 @@ class Steps(NamedTuple):
         The bytes they were read from.
     """
 
-    ops: list[int]
+    ops: bytes
     args: list[int]
     units: list[int]
     raw: bytes
@@ -90,7 +91,7 @@ def steps(code: CodeType) -> Steps:
         return _careful_steps(raw)
     keep = kinds.translate(_IS_PLAIN)
     return Steps(
-        list(compress(here, keep)), list(compress(raw[1::2], keep)), list(compress(range(len(here)), keep)), raw
+        bytes(compress(here, keep)), list(compress(raw[1::2], keep)), list(compress(range(len(here)), keep)), raw
     )
 
 
@@ -113,7 +114,7 @@ def _careful_steps(raw: bytes) -> Steps:
         args.append(arg | high)
         units.append(unit)
         high = 0
-    return Steps(ops, args, units, raw)
+    return Steps(bytes(ops), args, units, raw)
 
 
 def variables(code: CodeType) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from graflow_nb.incremental.code.settings import readers
 from graflow_nb.incremental.fingerprint import fingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from types import CodeType
 
 _PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes, type(Ellipsis)})
@@ -95,6 +95,8 @@ _walked: WeakKeyDictionary[Any, Walked] = WeakKeyDictionary()
 class _Holder:
     """What is looked at in one namespace, as it comes."""
 
+    __slots__ = ("_closure", "_code", "_defaults", "_it", "data", "own", "values")
+
     def __init__(self, it: Any, code: Any = None, defaults: Any = None, closure: tuple[Any, ...] = ()) -> None:
         self._it = ref(it)
         self._code, self._defaults, self._closure = code, defaults, closure
@@ -110,9 +112,12 @@ class _Holder:
 class Recorder:
     """Notes what a walk looks at, for as long as all of it can be compared by identity."""
 
+    __slots__ = ("_holders", "_last", "_library", "is_quick")
+
     def __init__(self) -> None:
         self.is_quick = True
         self._holders: dict[int, _Holder] = {}
+        self._last: tuple[Any, _Holder] | None = None  # to ask for an id is an audit event: it takes long
         self._library: dict[tuple[int, str], tuple[Mapping[str, Any], str, Any]] = {}
 
     def function(
@@ -131,15 +136,19 @@ class Recorder:
             or not all(map(_is_fixed, closure))
         ):
             self.is_quick = False
-        self._holders[id(fn)] = _Holder(fn, code, defaults, closure)
+        known = self._holders[id(fn)] = _Holder(fn, code, defaults, closure)
+        self._last = fn, known
 
     def read(self, holder: Any, name: str, namespace: Mapping[str, Any]) -> None:
         """Note what stands under a name in the namespace of a function or module; what is absent, too."""
         if not self.is_quick:
             return
-        known = self._holders.get(key := id(holder))  # an audit event, as reading a function's code is
-        if known is None:
-            known = self._holders[key] = _Holder(holder)
+        if self._last is None or self._last[0] is not holder:
+            known = self._holders.get(key := id(holder))
+            if known is None:
+                known = self._holders[key] = _Holder(holder)
+            self._last = holder, known
+        known = self._last[1]
         value = namespace.get(name, _ABSENT)
         if value is _ABSENT or _is_fixed(value):
             known.values[name] = value
@@ -157,12 +166,12 @@ class Recorder:
             for name in names:
                 self._library[key, name] = (owner, name, owner.get(name, _ABSENT))
 
-    def remember(self, owner: Any, key: tuple[Any, ...], libraries: Iterable[str], reads: Any) -> None:
+    def remember(self, owner: Any, key: tuple[Any, ...], libraries: Collection[str], reads: Any) -> None:
         """Remember a finished walk, if all of it can be compared."""
         if not self.is_quick:
             return
         looked = [holder.looked() for holder in self._holders.values()]
-        settings = [(read, read()) for read in readers(libraries)]
+        settings = [(read, read()) for read in readers(libraries)] if libraries else []
         _walked[owner] = Walked(key, reads, looked, (*self._library.values(),), settings)
 
 

@@ -39,6 +39,11 @@ _OF_RESULTS = frozenset({"result", "outputs", "record"})
 class Noted:
     """What a walk comes upon that can only be dealt with at its end; shared with its forks."""
 
+    __slots__ = (
+        "attributes", "classes", "codes", "functions", "libraries", "modules", "names", "queries", "readers",
+        "recorder", "tasks", "texts",
+    )  # fmt: skip
+
     def __init__(self) -> None:
         self.texts: dict[Any, None] = {}
         self.modules: dict[str, None] = {}
@@ -60,6 +65,8 @@ class Walk:
     Values met on the way may hold functions and classes in turn: those are walked by the same walk, so
     that what was met already is only referred to, and a class that holds its own instances (an enum) ends.
     """
+
+    __slots__ = ("_count", "_left_out", "_met", "_namespace", "noted")
 
     def __init__(self, left_out: Collection[str] = (), namespace: Mapping[str, Any] | None = None) -> None:
         self._left_out = left_out
@@ -120,10 +127,10 @@ class Walk:
             return self._dispatch(registry, kind, name)
         info = code_info(code)
         parts = [Part(kind, name, info.digest + fn.__name__.encode())]
-        if any(defaults):
+        if defaults[0] or defaults[1]:
             parts.append(value_part("default", name, defaults))
             self.texts_of(defaults)
-        for variable, cell in zip(code.co_freevars, fn.__closure__ or (), strict=True):
+        for variable, cell in zip(code.co_freevars, fn.__closure__, strict=True) if fn.__closure__ else ():
             parts += self.thing(f"{name}.{variable}", _cell_contents(cell), info, variable in info.passed_on)
         home = str(fn.__globals__.get("__name__"))
         if is_library(home):  # its wrapper round one's own
@@ -154,13 +161,16 @@ class Walk:
         noted.names.update(info.names)
         if info.reads_texts:
             noted.readers.append((info, namespace))
-        unknown = sorted(info.unknown - {"modules"})  # of sys, that is, if of anything
-        parts = [Part("global", name, None, "it reads what is not named in the code") for name in unknown]
+        parts: list[Part] = []
+        if info.unknown:
+            unknown = sorted(info.unknown - {"modules"})  # of sys, that is, if of anything
+            parts += [Part("global", name, None, "it reads what is not named in the code") for name in unknown]
         for name in info.names:
             if not (name in self._left_out and namespace is self._namespace):
                 noted.recorder.read(holder, name, namespace)
                 parts += self._name(name, info, namespace)
-        parts += imported_parts(self, info, namespace)
+        if info.imports:
+            parts += imported_parts(self, info, namespace)
         return [*parts, *patched_parts(self, "", main_classes(), info)]
 
     def texts_of(self, value: Any) -> None:
@@ -239,8 +249,8 @@ class Walk:
             texts = map(str, (*noted.texts, *noted.queries))
             there = [word for word in words(texts, info.names) if word in namespace]
             parts += [part for word in dict.fromkeys(there) for part in self._name(word, info, namespace)]
-        named = {*noted.attributes, *noted.names, *(text for text in noted.texts if isinstance(text, str))}
-        reads_code = not _TEXT_OF_CODE.isdisjoint(named)
+        named = (noted.attributes, noted.names, [text for text in noted.texts if isinstance(text, str)])
+        reads_code = not all(map(_TEXT_OF_CODE.isdisjoint, named))
         noted.recorder.is_quick &= not reads_code
         if "__subclasses__" in noted.attributes:
             for kind in subclasses([*noted.classes]):
@@ -250,7 +260,7 @@ class Walk:
             parts.append(Part("global", what, None, f"it may read the result of task {what} past its arguments"))
         if reads_code:
             parts += self._texts_of_code()
-        return [*parts, *setting_parts(noted.libraries)]
+        return [*parts, *setting_parts(noted.libraries)] if noted.libraries else parts
 
     def _texts_of_code(self) -> list[Part]:
         """Return the parts of docstrings, annotations and source: something reads them."""

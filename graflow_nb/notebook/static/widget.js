@@ -1268,6 +1268,7 @@ class Pane {
   }
 
   runs(runs, lookOf) {
+    const longest = Math.max(...(runs ?? []).map((run) => run.seconds || 0)) || 1;
     const rows = (runs ?? []).map((run) => {
       const look = lookOf(run.status);
       return make(
@@ -1275,11 +1276,18 @@ class Pane {
         {},
         make("td", {}, chip(look, look.index), make("span", { text: look.word })),
         make("td", { class: "gf-number", text: Number.isFinite(run.seconds) ? humanSeconds(run.seconds) : "" }),
+        make(
+          "td",
+          { class: "gf-long", "aria-hidden": "true" },
+          run.seconds > 0 && make("i", { "data-s": look.index, style: `width:${(72 * run.seconds) / longest}px` }),
+        ),
         make("td", { text: run.when ?? "" }),
         make("td", { text: run.note ?? "" }),
       );
     });
-    const heads = ["Status", "Time", "When", "Note"].map((text) => make("th", { text, scope: "col" }));
+    const heads = ["Status", "Time", "", "When", "Note"].map((text) =>
+      text ? make("th", { text, scope: "col" }) : make("td", {}),
+    );
     this.panels.Runs.replaceChildren(
       rows.length
         ? make(
