@@ -41,11 +41,15 @@ def _work(address: Address, queues: list[str], options: Namespace) -> int:
     load_first(options.load)
     try:
         worker = FlowWorker(address, queues)
-        worker.connection.ping()
+    except RedisError as error:
+        raise address.trouble(error) from None
+    try:
         say(f"{worker.post.place} takes tasks from {', '.join(queues)} at {address!r} (key {worker.key_shown})")
         worker.work(burst=options.burst, logging_level="WARNING")
     except RedisError as error:
         raise address.trouble(error) from None
+    except KeyboardInterrupt:  # before RQ heeds it: there is no task yet
+        worker.register_death()
     except SystemExit:  # RQ's way to end at once
         say("ended at once; what ran there is lost")
         return INTERRUPTED
