@@ -109,9 +109,8 @@ class Cluster:
                 self.client.run_on_scheduler(versions_here)
             except Exception as error:
                 raise self._unloadable(f"the Dask scheduler at {self.name}", error) from None
-        there = (
-            self.client.run(_facts, group_here(), os.getpid(), workers=list(new), on_error="return") if new else {}
-        )
+        me = group_here(), os.getpid()
+        there = self.client.run(_facts, *me, workers=list(new), on_error="return") if new else {}
         for worker, facts in there.items():
             if isinstance(facts, BaseException):
                 raise self._unloadable(f"Dask worker {shown(worker)}", facts)
