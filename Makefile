@@ -32,7 +32,7 @@ lint: $(VENV)/.lint ## Check style and types: ruff, mypy
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-bench: $(BENCH)/.peers chromium ## Compare with the peers, side by side, in a venv of their own
+bench: $(BENCH)/.peers chromium redis ## Compare with the peers, side by side, in a venv of their own
 	@$(BENCH)/bin/python benchmarks/run_all.py $(ARGS)
 
 traps: $(BENCH)/.peers ## Ask us and the peers: is a result ever wrong after a change? (ARGS="--short --peers joblib")
@@ -103,4 +103,4 @@ chromium:
 
 redis:
 	@command -v redis-server >/dev/null || $(call apt,redis-server) || \
-	echo "** NO REDIS: the tests of backend=redis are left out. On Debian: apt-get install redis-server" >&2
+	echo "** NO REDIS: what needs one is left out. On Debian: apt-get install redis-server" >&2

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -11,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from graphs import Graph, layers
+from harness import Row, Table
 from redis_tasks import nothing
 
 from graflow_nb import Task, WorkflowContext, workflow
@@ -97,19 +100,24 @@ def ours(url: str, rounds: int) -> list[float]:
     return taken
 
 
-def main(rounds: int = 3) -> None:
+def main(rounds: int = 3) -> list[Table]:
+    """Measure in turn: what else the machine does strikes both; print."""
+    title = f"W1 on Redis: {NUMBER} tasks that do nothing, {WORKERS} workers"
+    table = Table(title, "ms a task")
+    if shutil.which("redis-server") is None:
+        table.left_out["Redis"] = "there is no redis-server"
+        return [table.show()]
+    taken: dict[str, list[float]] = {"graflow_nb": [], "RQ": []}
     with tempfile.TemporaryDirectory() as name:
-        taken = {"RQ": [], "graflow_nb": []}
-        for _ in range(rounds):  # in turn: what else the machine does strikes both
-            for title, measure in (("RQ", rq), ("graflow_nb", ours)):
-                folder = Path(tempfile.mkdtemp(dir=name))
-                with server(folder) as url:
-                    taken[title] += measure(url, 1)
-    best = {title: min(times) for title, times in taken.items()}
-    for title, times in taken.items():
-        shown = ", ".join(f"{seconds:.2f}" for seconds in times)
-        print(f"{title:12} {1000 * best[title] / NUMBER:6.2f} ms a task   (seconds: {shown})")
-    print(f"graflow_nb / RQ: {best['graflow_nb'] / best['RQ']:.2f} (goal: 1.3 at most), {WORKERS} workers")
+        for _ in range(rounds):
+            for contender, measure in (("RQ", rq), ("graflow_nb", ours)):
+                with server(Path(tempfile.mkdtemp(dir=name))) as url:
+                    taken[contender] += measure(url, 1)
+    for contender, seconds in taken.items():
+        each = sorted(1e3 * one / NUMBER for one in seconds)
+        table.rows[contender] = Row(each[0], statistics.median(each), each[-1], float("nan"))
+    table.expect("W1 on Redis (1.3x RQ)", 1.3 * table.rows["RQ"].min, "graflow_nb")
+    return [table.show()]
 
 
 if __name__ == "__main__":

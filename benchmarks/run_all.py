@@ -10,8 +10,8 @@ import sys
 from harness import Table, show_goals
 
 WORKLOADS = (
-    "w1", "w1i", "w2", "w2c", "w3", "w4", "processes", "dask_cluster", "map", "steps", "hashes", "import_time",
-    "command_line", "widget",
+    "w1", "w1i", "w2", "w2c", "w3", "w4", "processes", "dask_cluster", "redis_workers", "map", "steps", "hashes",
+    "import_time", "command_line", "widget",
 )  # fmt: skip
 
 

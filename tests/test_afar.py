@@ -28,6 +28,12 @@ def test_the_environment_that_was_changed_travels_and_no_other(monkeypatch):
     assert os.environ["LOGIN_OF_TEST"] == "the worker's own"
 
 
+def test_what_a_kernel_sets_for_figures_travels(monkeypatch):
+    monkeypatch.setitem(at_first.ENVIRONMENT, "MPLBACKEND", "of-the-kernel")
+    monkeypatch.setenv("MPLBACKEND", "of-the-kernel")
+    assert b"of-the-kernel" in current_afar()["environment"]
+
+
 def test_what_logs_in_stays_even_if_it_was_set_since(monkeypatch):
     monkeypatch.setenv("GRAFLOW_NB_SECRET", "of the test")
     monkeypatch.setenv("GRAFLOW_NB_REDIS_URL", "redis://:password@host")

@@ -59,10 +59,10 @@ def backend_of(request):
     return request.getfixturevalue("scheduler") if request.param == "scheduler" else request.param
 
 
-@pytest.fixture(params=["processes"])
+@pytest.fixture(params=["processes", "redis"])
 def own_process(request):
     """Where each call has a process to itself, which can be ended: a worker of Dask holds others' results."""
-    return request.param
+    return backend_of(request)
 
 
 class TestValues:

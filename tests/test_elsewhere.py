@@ -6,6 +6,7 @@ import re
 
 import pytest
 from kernels import new_kernel
+from redis_servers import SECRET
 
 
 @pytest.fixture(scope="module")
@@ -14,8 +15,12 @@ def kernel():
         yield kernel
 
 
-@pytest.fixture(params=["processes", "dask"])
-def elsewhere(request):
+@pytest.fixture(params=["processes", "dask", "redis"])
+def elsewhere(request, kernel):
+    if request.param == "redis":
+        server, _ = request.getfixturevalue("redis_session")
+        names = {"GRAFLOW_NB_REDIS_URL": server.url, "GRAFLOW_NB_SECRET": SECRET}
+        kernel(f"import os; os.environ |= {names}")
     return request.param
 
 

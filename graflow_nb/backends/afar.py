@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger("graflow_nb")
 _OWN = (SECRET, "GRAFLOW_NB_REDIS_URL")
 """Variables that log in: they never travel."""
+_ALWAYS = ("MPLBACKEND",)
+"""Variables that travel although nobody changed them: a kernel sets them when it starts, for what tasks show."""
 
 
 class Afar:
@@ -73,7 +75,10 @@ def take_over_afar(found: Mapping[str, bytes]) -> None:
 def _changed_environment() -> dict[str, str | None]:
     """Return the variables that were set since this process began, and None for those that were removed."""
     now = dict(os.environ)
-    changed: dict[str, str | None] = {n: value for n, value in now.items() if at_first.ENVIRONMENT.get(n) != value}
+    before = at_first.ENVIRONMENT
+    changed: dict[str, str | None] = {
+        name: value for name, value in now.items() if name in _ALWAYS or before.get(name) != value
+    }
     changed.update(dict.fromkeys(at_first.ENVIRONMENT.keys() - now.keys()))
     return {name: value for name, value in changed.items() if name not in _OWN}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import subprocess
@@ -28,10 +27,9 @@ def work(options: Namespace) -> int:
 
     address = Address(options.url)
     queues = options.queues or [address.queue]
-    if options.url:
-        os.environ[URL] = options.url  # for those that are started here: nobody sees it among their arguments
     if options.workers > 1:
-        return _start_several(options, queues)
+        env = {**os.environ, URL: options.url} if options.url else None  # nobody sees it among their arguments
+        return _start_several(options, queues, env)
     return _work(address, queues, options)
 
 
@@ -43,11 +41,15 @@ def _work(address: Address, queues: list[str], options: Namespace) -> int:
     load_first(options.load)
     try:
         worker = FlowWorker(address, queues)
-        worker.connection.ping()
+    except RedisError as error:
+        raise address.trouble(error) from None
+    try:
         say(f"{worker.post.place} takes tasks from {', '.join(queues)} at {address!r} (key {worker.key_shown})")
         worker.work(burst=options.burst, logging_level="WARNING")
     except RedisError as error:
         raise address.trouble(error) from None
+    except KeyboardInterrupt:  # before RQ heeds it: there is no task yet
+        worker.register_death()
     except SystemExit:  # RQ's way to end at once
         say("ended at once; what ran there is lost")
         return INTERRUPTED
@@ -55,12 +57,12 @@ def _work(address: Address, queues: list[str], options: Namespace) -> int:
     return DONE
 
 
-def _start_several(options: Namespace, queues: list[str]) -> int:
+def _start_several(options: Namespace, queues: list[str], env: dict[str, str] | None) -> int:
     """Start several processes, and others for those that crash, until they are told to end."""
     command = [sys.executable, "-m", "graflow_nb.cli", "worker", "--queues", *queues]
     command += ["--burst"] if options.burst else []
     command += ["--load", *options.load] if options.load else []
-    processes = [subprocess.Popen(command) for _ in range(options.workers)]  # noqa: S603 - ourselves
+    processes = [subprocess.Popen(command, env=env) for _ in range(options.workers)]  # noqa: S603 - ourselves
     is_over = False
 
     def end(*_: object) -> None:
@@ -78,7 +80,7 @@ def _start_several(options: Namespace, queues: list[str]) -> int:
         if crashed and not is_over:
             time.sleep(_PAUSE)
             for process in crashed:
-                logging.getLogger("graflow_nb").warning("a worker crashed; another one takes its place")
+                print("graflow-nb worker: one crashed; another one takes its place", file=sys.stderr, flush=True)
                 processes.remove(process)
-                processes.append(subprocess.Popen(command))  # noqa: S603 - ourselves
+                processes.append(subprocess.Popen(command, env=env))  # noqa: S603 - ourselves
     return max((abs(process.returncode) for process in processes), default=DONE) and FAILED

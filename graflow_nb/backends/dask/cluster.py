@@ -294,7 +294,7 @@ def _opened(where: Any, workers: int | None) -> Cluster:
 def _client(where: Any, **options: Any) -> Any:
     from distributed import Client
 
-    return Client(where, **options)  # type: ignore[no-untyped-call]
+    return Client(where, **options)  # type: ignore[no-untyped-call,unused-ignore]
 
 
 def _started(workers: int) -> Cluster:
@@ -302,7 +302,7 @@ def _started(workers: int) -> Cluster:
 
     with warnings.catch_warnings(action="ignore"):  # that the dashboard's usual port is taken
         try:
-            own: Any = LocalCluster(  # type: ignore[no-untyped-call]
+            own: Any = LocalCluster(  # type: ignore[no-untyped-call,unused-ignore]
                 n_workers=workers,
                 threads_per_worker=1,
                 processes=True,
