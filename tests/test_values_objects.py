@@ -11,6 +11,7 @@ import itertools
 import pathlib
 import pickle
 import sqlite3
+import subprocess
 import sys
 import threading
 import types
@@ -389,3 +390,22 @@ def test_the_size_is_about_that_of_the_content():
     assert measured(["x" * 100_000, b"y" * 100_000])[1] == pytest.approx(200_000, rel=0.01)
     assert measured(list(range(1000)))[1] > 1000
     assert measured([1])[0] == fingerprint([1])
+
+
+TBLIB = """
+from graflow_nb import fingerprint
+class Own(ValueError): pass
+def raised(error):
+    try: raise error
+    except Exception as caught: return caught
+errors = [raised(ValueError("a")), raised(Own("b")), OSError(1, "c"), ExceptionGroup("d", [raised(KeyError("e"))])]
+before = [fingerprint(error) for error in errors]
+import tblib.pickling_support
+tblib.pickling_support.install()
+assert [fingerprint(error) for error in errors] == before
+"""
+
+
+def test_an_error_is_the_same_when_tracebacks_can_be_pickled():
+    pytest.importorskip("tblib")
+    subprocess.run([sys.executable, "-c", TBLIB], check=True)

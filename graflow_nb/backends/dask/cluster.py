@@ -109,9 +109,8 @@ class Cluster:
                 self.client.run_on_scheduler(versions_here)
             except Exception as error:
                 raise self._unloadable(f"the Dask scheduler at {self.name}", error) from None
-        there = (
-            self.client.run(_facts, group_here(), os.getpid(), workers=list(new), on_error="return") if new else {}
-        )
+        me = group_here(), os.getpid()
+        there = self.client.run(_facts, *me, workers=list(new), on_error="return") if new else {}
         for worker, facts in there.items():
             if isinstance(facts, BaseException):
                 raise self._unloadable(f"Dask worker {shown(worker)}", facts)
@@ -295,7 +294,7 @@ def _opened(where: Any, workers: int | None) -> Cluster:
 def _client(where: Any, **options: Any) -> Any:
     from distributed import Client
 
-    return Client(where, **options)  # type: ignore[no-untyped-call]
+    return Client(where, **options)  # type: ignore[no-untyped-call,unused-ignore]
 
 
 def _started(workers: int) -> Cluster:
@@ -303,7 +302,7 @@ def _started(workers: int) -> Cluster:
 
     with warnings.catch_warnings(action="ignore"):  # that the dashboard's usual port is taken
         try:
-            own: Any = LocalCluster(  # type: ignore[no-untyped-call]
+            own: Any = LocalCluster(  # type: ignore[no-untyped-call,unused-ignore]
                 n_workers=workers,
                 threads_per_worker=1,
                 processes=True,

@@ -48,7 +48,7 @@ def feed_object(hasher: Hasher, value: Any) -> None:
 
 
 def _taken_apart(value: Any) -> Any:
-    reduce = copyreg.dispatch_table.get(type(value))
+    reduce = _registered(type(value))
     try:
         parts: Any = reduce(value) if reduce else value.__reduce_ex__(REDUCE_PROTOCOL)
         return parts if isinstance(parts, str) else tuple(parts)
@@ -72,8 +72,17 @@ def _is_plain(kind: type) -> bool:
     return (
         not issubclass(kind, _CONTAINERS)
         and all(_TELLING.isdisjoint(vars(base)) for base in kind.__mro__[:-1])
-        and kind not in copyreg.dispatch_table
+        and _registered(kind) is None
     )
+
+
+def _registered(kind: type) -> Any:
+    """Return what `copyreg` was told to take objects of a class apart with.
+
+    Not for exceptions: tblib, which comes with Dask, registers all classes of them when it is loaded, and tells
+    where one was raised. What an error is does not depend on that.
+    """
+    return None if issubclass(kind, BaseException) else copyreg.dispatch_table.get(kind)
 
 
 def _held(value: Any) -> list[Any]:
