@@ -609,6 +609,7 @@ class TestLost:
         from graflow_nb.backends.redis import keeper
 
         monkeypatch.setattr(keeper, "SILENT", 0.5)
+        one_task().run()  # the queue is there
         flags = [tmp_path / f"flag {i}" for i in range(3)]
         go = tmp_path / "go"
         with workflow("w", backend="redis") as flow:
@@ -630,6 +631,17 @@ class TestLost:
             run.wait()
         assert "took task" in str([*run.errors.values()])
         assert sum(flag.exists() for flag in flags) == 2
+
+
+def test_a_call_that_a_worker_is_just_taking_is_not_lost():
+    """It has waited for long, and stands in the queue no more: that is no sign of silence yet."""
+    from graflow_nb.backends.redis.out import Out
+
+    out = Out.__new__(Out)
+    out.beat, out.beat_at = True, time.monotonic() - 100  # it stood in the queue at each look
+    assert out.age(True) >= 100
+    assert out.age(False) < 50
+    assert out.age(False) < 50
 
 
 def test_many_tasks_with_workers_killed_at_random(tmp_path, monkeypatch):

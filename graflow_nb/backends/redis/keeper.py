@@ -19,6 +19,8 @@ LOOK: Final = 2.0
 """Seconds between two looks."""
 SILENT: Final = 12.0
 """Seconds without a sign of life after which a worker is lost; it gives one every two."""
+_MOST = 200
+"""How many calls that wait are looked at each time, the oldest first: each look takes the longer the queue is."""
 _NOBODY = 10.0
 """Seconds without any worker after which a call no longer waits for one."""
 
@@ -73,8 +75,7 @@ class Keeper:
     def _look_at_calls(self) -> None:
         outs = self._backend.out()
         self._look_at_running([out for out in outs if out.has_begun])
-        old = [out for out in outs if not out.has_begun and out.age(None) > SILENT]
-        self._look_at_waiting(old)
+        self._look_at_waiting([out for out in outs if not out.has_begun][:_MOST])
 
     def _look_at_running(self, outs: Sequence[Out]) -> None:
         beats = self._backend.office.beats([out.job for out in outs]) if outs else []
@@ -85,10 +86,14 @@ class Keeper:
                 self._lose(out, f"the worker of task {out.call.task.name!r}, {out.place}, is lost: {how}")
 
     def _look_at_waiting(self, outs: Sequence[Out]) -> None:
-        """Let those be lost whose worker died when it had just taken them from the queue."""
+        """Let those be lost whose worker died when it had just taken them from the queue.
+
+        A worker that lives is between the two for a moment, so one look is not enough.
+        """
         waits = self._backend.office.waits([out.job for out in outs]) if outs else []
         for out, is_queued in zip(outs, waits, strict=True):
-            if not is_queued and self._backend.office.take_back([out.job]):
+            is_between = out.age(is_queued) > SILENT and not is_queued
+            if is_between and self._backend.office.take_back([out.job]):
                 self._lose(out, f"the worker that took task {out.call.task.name!r} from the queue is lost")
 
     def _lose(self, out: Out, why: str) -> None:
