@@ -14,6 +14,7 @@ import pytest
 from clusters import processes
 
 from graflow_nb import BackendError, UnknownBackendError, UnsendableError, WorkerLostError, context, task, workflow
+from graflow_nb.backends import versions
 from graflow_nb.backends.dask import cluster as clusters
 from graflow_nb.core.away import Away
 from graflow_nb.core.status import Status
@@ -260,19 +261,20 @@ class TestWrong:
             arrays("tcp://127.0.0.1:9").run()
 
     def test_other_versions(self, scheduler, monkeypatch):
-        monkeypatch.setattr(clusters, "versions_here", lambda: {"Python": "3.1.0", "graflow-nb": "0.0.7"})
+        monkeypatch.setattr(versions, "versions", lambda: {"Python": "3.1", "graflow-nb": "0.0.7"})
         clusters.close_all()
-        with pytest.raises(BackendError, match=r"has other versions: Python .* there and 3.1.0 here, graflow-nb"):
+        with pytest.raises(
+            BackendError, match=r"has other versions: Python is .* there and 3.1 here, graflow-nb is"
+        ):
             arrays(scheduler).run()
 
     def test_other_versions_of_a_worker_that_came_later(self, monkeypatch):
         flow = arrays()
         flow.run()
-        other = {"Python": "3.1.0", "graflow-nb": "0.0.7"}
-        monkeypatch.setattr("graflow_nb.backends.dask.letters.versions_here", lambda: other)
+        monkeypatch.setattr(versions, "versions", lambda: {"Python": "3.1", "graflow-nb": "0.0.7"})
         error = flow.run(force=True).errors["load"]
         assert isinstance(error, BackendError)
-        assert "a Dask worker has other versions than the run: Python 3.1.0 there" in str(error)
+        assert "a Dask worker has other versions than the run: Python is 3.1 there" in str(error)
 
     def test_a_closed_client(self, scheduler):
         with distributed.Client(scheduler, set_as_default=False) as there:

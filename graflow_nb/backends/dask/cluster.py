@@ -12,7 +12,8 @@ import uuid
 import warnings
 from typing import TYPE_CHECKING, Any, Final
 
-from graflow_nb.backends.dask.letters import differences, group_here, stand_apart, versions_here
+from graflow_nb.backends import versions
+from graflow_nb.backends.dask.letters import group_here, stand_apart
 from graflow_nb.backends.dask.making import answer, unpark
 from graflow_nb.backends.numeric import cores_of_this_process
 from graflow_nb.backends.packing import pack
@@ -106,7 +107,7 @@ class Cluster:
         new = set(self._workers()) - self._checked
         if not self._checked:
             try:
-                self.client.run_on_scheduler(versions_here)
+                self.client.run_on_scheduler(versions.versions)
             except Exception as error:
                 raise self._unloadable(f"the Dask scheduler at {self.name}", error) from None
         me = group_here(), os.getpid()
@@ -114,13 +115,13 @@ class Cluster:
         for worker, facts in there.items():
             if isinstance(facts, BaseException):
                 raise self._unloadable(f"Dask worker {shown(worker)}", facts)
-            is_here, versions = facts
+            is_here, there_are = facts
             if is_here:
                 raise BackendError(
                     'the workers of this Dask cluster are threads of this process: use backend="threads" for '
                     "that, or a cluster with processes=True"
                 )
-            if different := differences(versions_here(), versions):
+            if different := versions.differences(there_are):
                 raise BackendError(
                     f"Dask worker {shown(worker)} has other versions: {', '.join(different)}. What one writes the "
                     f"other might not read: install the same in both places"
@@ -131,7 +132,7 @@ class Cluster:
     def _unloadable(where: str, error: BaseException) -> BackendError:
         return BackendError(
             f"{where} cannot load graflow_nb ({describe(error)}). Install there what is installed here: "
-            f"pip install 'graflow-nb[dask]=={versions_here()['graflow-nb']}'"
+            f"pip install 'graflow-nb[dask]=={versions.versions()['graflow-nb']}'"
         )
 
     def gather(self, future: Any) -> Any:
@@ -236,9 +237,9 @@ def _guarded(do: Callable[..., None], *args: Any) -> None:
 def _facts(group: tuple[str, int], pid: int) -> tuple[bool, dict[str, str]]:
     """On a worker: stand apart; return whether this is the process that asks, and the versions."""
     if group_here()[0] == group[0] and os.getpid() == pid:
-        return True, versions_here()
+        return True, versions.versions()
     stand_apart(group)
-    return False, versions_here()
+    return False, versions.versions()
 
 
 _clusters: dict[Any, Cluster] = {}

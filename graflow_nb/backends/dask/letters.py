@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import platform
 import socket
-from functools import cache
-from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from graflow_nb.backends import versions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,7 +15,6 @@ BEGIN, LOST = b"b", b"l"
 """What comes from a worker beside what every call elsewhere sends: it has begun; what it was handed is lost."""
 SMALL: Final = 1 << 16
 """Bytes: a larger value stays on its worker, a larger message is not sent through the scheduler's log."""
-_COMPARED: Final = ("graflow-nb", "cloudpickle", "numpy", "pandas")
 
 
 class Wanted(NamedTuple):
@@ -53,7 +51,7 @@ class Letter:
     modules : sequence of str
         The user's own modules that are loaded where the call comes from.
     versions : mapping
-        `versions_here`, where it comes from.
+        `graflow_nb.backends.versions.versions`, where it comes from.
     group : (str, int)
         `group_here`, likewise.
     tells_begin : bool
@@ -79,7 +77,7 @@ class Letter:
         self.wanted = wanted
         self.mirror = mirror
         self.modules = modules
-        self.versions = versions_here()
+        self.versions = versions.versions()
         self.group = group_here()
         self.tells_begin = tells_begin
 
@@ -165,32 +163,3 @@ def stand_apart(group: tuple[str, int]) -> None:
     """Leave the group of the process that has the run: an interrupt of a cell there is meant for the cell only."""
     if group[1] and group_here() == group:
         os.setpgrp()
-
-
-@cache
-def versions_here() -> dict[str, str]:
-    """Return the versions on which it depends whether two processes understand each other."""
-    found = {"Python": platform.python_version()}
-    for name in _COMPARED:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = "" if name != "graflow-nb" else "0"
-    return found
-
-
-def differences(here: Mapping[str, str], there: Mapping[str, str]) -> list[str]:
-    """Return in words which versions differ so much that results could not be read.
-
-    Examples
-    --------
-    >>> differences({"Python": "3.12.1", "numpy": "2.1.0"}, {"Python": "3.11.9", "numpy": "2.3.1"})
-    ['Python 3.11.9 there and 3.12.1 here']
-    """
-    found = []
-    for name, mine in here.items():
-        theirs = there.get(name, "")
-        parts = {"Python": 2, "graflow-nb": 9}.get(name, 1)
-        if mine and theirs and mine.split(".")[:parts] != theirs.split(".")[:parts]:
-            found.append(f"{name} {theirs} there and {mine} here")
-    return found

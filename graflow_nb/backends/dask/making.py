@@ -14,6 +14,7 @@ from contextlib import suppress
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, Final
 
+from graflow_nb.backends import versions
 from graflow_nb.backends.afar import take_over_afar
 from graflow_nb.backends.dask.letters import (
     BEGIN,
@@ -21,9 +22,7 @@ from graflow_nb.backends.dask.letters import (
     SMALL,
     Left,
     Made,
-    differences,
     stand_apart,
-    versions_here,
 )
 from graflow_nb.backends.mirror import current_quick, restore_quick
 from graflow_nb.backends.packing import beside, is_sendable, pack, unsendable
@@ -202,7 +201,7 @@ def _prepare(letter: Letter) -> None:
             open_inheritance()
             stand_in()
             threading.Thread(target=_keep_watch, name="graflow-watch", daemon=True).start()
-        if letter.versions != versions_here() and (found := differences(versions_here(), letter.versions)):
+        if letter.versions != versions.versions() and (found := versions.differences(letter.versions)):
             raise BackendError(
                 f"a Dask worker has other versions than the run: {', '.join(found)}. What one writes the other "
                 f"might not read: install the same in both places"
