@@ -42,6 +42,7 @@ def notebook(tmp_path, monkeypatch):
         (["run", "n.ipynb", "--ht"], ["--html"]),
         (["run", "n.ipynb", "--cache", "m"], ["memory"]),
         (["run", "n.ipynb", "--html", "m"], []),
+        (["run", "n.ipynb", "--backend", "d"], ["dask"]),
         (["run", ""], []),
         (["why", "n.ipynb", "cl"], ["clean"]),
         (["cache", ""], ["clear", "gc", "info"]),

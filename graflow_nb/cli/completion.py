@@ -105,6 +105,8 @@ def _choices(action: argparse.Action | None, taken: Sequence[str]) -> Iterable[s
         return ()
     if action.dest in _TAKE_TASKS and taken:
         return tasks_in(Path(taken[0]))
+    if action.dest == "backend":
+        return ("threads", "processes", "dask", "redis")
     if action.dest == "cache":
         return ("memory", "disk", "off")
     return [str(choice) for choice in action.choices or ()]

@@ -62,7 +62,7 @@ def _add_run(commands: Commands) -> None:
     )
     part.add_argument("--force", action="store_true", help="run everything again")
     part.add_argument("--workers", type=_positive, metavar="N", help="how many tasks run at once")
-    part.add_argument("--backend", metavar="NAME", help="where tasks run: threads (default), processes")
+    part.add_argument("--backend", metavar="WHERE", help="threads (default), processes, dask, redis or an address")
     part.add_argument("--fail-fast", action="store_true", help="after a failure start nothing new")
     part.add_argument(
         "--cache",

@@ -99,7 +99,7 @@ def task_parser() -> Parser:
         "--ignore", nargs="+", default=[], metavar="NAME", help="parameters that make no difference to its result"
     )
     parser.add_argument("--main-thread", action="store_true", help="run it on the kernel's main thread")
-    parser.add_argument("--backend", metavar="NAME", help="where it runs: threads, processes")
+    parser.add_argument("--backend", metavar="WHERE", help="threads, processes, dask, redis or an address")
     parser.add_argument("--when", metavar="EXPR", help="run it only if this is true, of results and variables")
     parser.add_argument("--retries", type=int, metavar="N", help="how often it is tried again when it fails")
     parser.add_argument("--retry-delay", type=float, metavar="SECONDS", help="how long to wait before that")
@@ -216,7 +216,7 @@ def flow_parsers() -> dict[str, Parser]:
         "--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter's value, for this run only"
     )
     run.add_argument("--workers", type=_positive, metavar="N", help="how many tasks run at once")
-    run.add_argument("--backend", metavar="NAME", help="where tasks run: threads (default), processes")
+    run.add_argument("--backend", metavar="WHERE", help="threads (default), processes, dask, redis or an address")
     run.add_argument(
         "--keep-going", action="store_true", help="after a failure skip only what depends on it (default)"
     )
