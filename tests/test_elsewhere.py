@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 import pytest
 from kernels import new_kernel
@@ -162,3 +164,20 @@ def test_a_cell_that_reads_what_cannot_be_sent(kernel, elsewhere):
     text = re.sub(r"\x1b\[[\d;]*m", "", kernel.try_(f"%flow run --backend {elsewhere}"))
     assert "its code cannot be sent" in text
     assert "guarded['guards']['a'] is of type lock" in text
+
+
+FIGURE = """
+import matplotlib
+matplotlib.use("agg")
+import matplotlib.pyplot as plt
+from IPython.core.interactiveshell import InteractiveShell
+from graflow_nb.notebook.elsewhere import take_over_shell
+take_over_shell({"types": ["text/plain", "image/png"]})
+figure, axes = plt.subplots()
+print(*sorted(InteractiveShell.instance().display_formatter.format(figure)[0]))
+"""
+
+
+def test_figures_where_pyplot_was_loaded_before_there_was_a_shell():
+    done = subprocess.run([sys.executable, "-c", FIGURE], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["image/png", "text/plain"]

@@ -220,7 +220,8 @@ def test_a_plain_cell_prints_as_ever_while_a_run_goes_on(nb: Notebook):
     in_background(nb)
     nb("print('plain')")  # the run's own display may be updated meanwhile, in the cell that started it
     assert nb.text.strip() == "plain"
-    end(nb)
+    nb.ns["wait"] = nb.session.going[0].wait
+    nb("go_on.set()\nwait(60);")  # within a cell: here each has a stdout of its own, unlike in a kernel
     assert nb.texts("a") == "from a\nand more\n"
 
 

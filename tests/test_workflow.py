@@ -70,10 +70,13 @@ def words(run) -> dict[str, str]:
     return {name: str(status) for name, status in run.statuses.items()}
 
 
+STAY = ("graflow-pool", "graflow-dask", "graflow-postman")
+
+
 def our_threads() -> list[threading.Thread]:
-    """Return the threads of runs; one looks after worker processes, which stay for the next run."""
+    """Return the threads of runs; those that look after processes and clusters stay for the next run."""
     ours = (thread for thread in threading.enumerate() if thread.name.startswith("graflow"))
-    return [thread for thread in ours if thread.name != "graflow-pool"]
+    return [thread for thread in ours if thread.name not in STAY]
 
 
 @pytest.fixture(autouse=True)

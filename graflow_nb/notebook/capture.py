@@ -65,9 +65,13 @@ class Capture:
         elif isinstance(event, RunFinished) and event.run.is_captured:
             self._routes.close()
 
+    def refresh(self) -> None:
+        """Stand in for the streams that a cell has: runs in the background go on while it is executed."""
+        self._routes.refresh()
+
     def before(self, call: Call) -> None:
         """Give the call a sink of its own."""
-        self._routes.refresh()
+        self.refresh()
         call.context.runs_on(threading.current_thread().name)
         self.running[call.task] = sink = Sink(call.task.name, call.context.progress)
         SINK.set(sink)

@@ -6,6 +6,7 @@ there. For this the process has a shell of its own, which runs no cells.
 
 from __future__ import annotations
 
+import sys
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -114,8 +115,20 @@ def take_over_shell(facts: dict[str, Any] | None) -> None:
         config = Config()
         config.HistoryManager.enabled = False
         WorkerShell.instance(config=config)
-    formatter: Any = InteractiveShell.instance().display_formatter
-    formatter.active_types = facts["types"]
+    shell: Any = InteractiveShell.instance()
+    shell.display_formatter.active_types = facts["types"]
+    if (figures := sys.modules.get("matplotlib.figure")) is not None:
+        _have_figures_drawn(shell, figures.Figure)
+
+
+def _have_figures_drawn(shell: Any, kind: type) -> None:
+    """Have figures shown as pictures where pyplot was loaded before the shell; else it sees to that itself."""
+    from IPython.core.pylabtools import select_figure_formats
+
+    try:
+        shell.display_formatter.formatters["image/png"].lookup_by_type(kind)
+    except KeyError:
+        select_figure_formats(shell, {"png"})
 
 
 def _facts() -> dict[str, Any] | None:

@@ -181,6 +181,7 @@ class Extension:
         self._undo.append(lambda: hooks.remove(hook))
 
     def _before_cell(self, info: ExecutionInfo) -> None:
+        self.session.capture.refresh()
         for line in self.session.publish_pending():
             print(line)
         get_parent = getattr(self._shell, "get_parent", None)
