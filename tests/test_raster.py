@@ -20,7 +20,7 @@ from graflow_nb.notebook import display
 from graflow_nb.views.model import EdgeView, FlowView, GroupView, NodeView
 from graflow_nb.views.palette import paint, palette
 from graflow_nb.views.raster import MOST_BOXES, png_output, to_png
-from graflow_nb.views.strokes import DASHES, dashed, flattened
+from graflow_nb.views.strokes import DASHES, arrow, dashed, flattened
 from graflow_nb.views.svg import KINDS, MARGIN, place, to_svg
 
 LOAD, FIT = NodeView("load", Status.SUCCEEDED, 1.2), NodeView("fit", Status.FAILED, note="KeyError: 'x'")
@@ -99,6 +99,11 @@ def test_a_curve_starts_and_ends_where_it_should_and_bends_evenly(direction):
     assert line[-2] == pytest.approx((10, 40))
     assert line[-1] == (30, 40)
     assert line[10] == pytest.approx((5, 20))
+
+
+def test_heads_of_edges_are_level_or_upright_however_steep_the_line_is():
+    assert arrow((10, 5), "LR") == [(10, 5), (3, 1.5), (3, 8.5)]
+    assert arrow((5, 10), "TB") == [(5, 10), (1.5, 3), (8.5, 3)]
 
 
 def test_there_is_a_legend_only_if_there_are_several_kinds_of_edges():

@@ -171,7 +171,9 @@ class _Canvas:
         for edge in self._view.edges:
             line = list(flattened(self._layout.routes[edge.source, edge.target], self._direction))
             lay(line, edge.kind)
-            draw.polygon([((x + MARGIN) * zoom, (y + MARGIN) * zoom) for x, y in arrow(line)], 255)
+            draw.polygon(
+                [((x + MARGIN) * zoom, (y + MARGIN) * zoom) for x, y in arrow(line[-1], self._direction)], 255
+            )
         for kind, x in self._legend:
             y = self._layout.height + LEGEND_HEIGHT - 6
             lay([(x + 2, y), (x + 30, y)], kind)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from math import atan2, cos, hypot, sin
+from math import hypot
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -51,10 +51,9 @@ def dashed(line: Sequence[Point], pattern: Sequence[float]) -> Iterable[list[Poi
     return dashes + [piece] * (turn % 2 == 0)
 
 
-def arrow(line: Sequence[Point]) -> list[Point]:
-    """Return the head at a line's end."""
-    (x, y), (u, v) = line[-2:]
-    angle = atan2(v - y, u - x)
-    back = u - ARROW * cos(angle), v - ARROW * sin(angle)
-    aside = ARROW / 2 * sin(angle), ARROW / 2 * cos(angle)
-    return [(u, v), (back[0] - aside[0], back[1] + aside[1]), (back[0] + aside[0], back[1] - aside[1])]
+def arrow(tip: Point, direction: Direction) -> list[Point]:
+    """Return the head of an edge: all of them end level, or upright if edges point down."""
+    (x, y), half = tip, ARROW / 2
+    if direction == "LR":
+        return [(x, y), (x - ARROW, y - half), (x - ARROW, y + half)]
+    return [(x, y), (x - half, y - ARROW), (x + half, y - ARROW)]
