@@ -140,12 +140,9 @@ class _Canvas:
         return shown
 
     def _frame(self, box: Box, name: str) -> None:
-        from PIL import Image
-
         stroke = self._px(1)
         size = self._px(box.width), self._px(box.height)
-        mask = Image.new("L", size)
-        mask.paste(round(255 * FRAME_STROKE), mask=_rounded(size, self._px(12)))
+        mask = _rounded(size, self._px(12)).point([round(value * FRAME_STROKE) for value in range(256)])
         inside = _rounded((size[0] - 2 * stroke, size[1] - 2 * stroke), self._px(11))
         mask.paste(round(255 * FRAME_FILL), (stroke, stroke), inside)
         self._image.paste(LINE, self._at(box.x, box.y), mask)
