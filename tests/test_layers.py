@@ -28,6 +28,7 @@ SURFACE_NAMES = {"core", "backends", "incremental"}
 HEAVY = {
     *(
         "IPython",
+        "PIL",
         "anywidget",
         "cloudpickle",
         "dask",

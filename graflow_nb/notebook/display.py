@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from graflow_nb.notebook.live import Live
     from graflow_nb.views.model import FlowView
 
+    Image = tuple[dict[str, str], dict[str, Any]]
+
 _log = logging.getLogger("graflow_nb")
 INTERVAL = 0.25
 """Seconds between two live pictures; each also costs at most a tenth of the time."""
@@ -124,8 +126,9 @@ class _Shown:
         view = run_view(self._run) if board is None else board.view()  # a widget shows the whole flow
         notes = [f"  {note}" for note in self._run.notes]
         tracebacks = () if is_terminal(self._shell) else _tracebacks(view)
+        image = None if is_terminal(self._shell) else image_of(view)
         self._publish(
-            flow_html(view) + notes_html(self._run.notes), "\n".join([to_text(view), *notes, *tracebacks])
+            flow_html(view) + notes_html(self._run.notes), "\n".join([to_text(view), *notes, *tracebacks]), image
         )
         for node in view.nodes:
             if self._is_update:
@@ -158,14 +161,29 @@ class _Shown:
             while not self._over.wait(INTERVAL):
                 live.update(styled(to_text(run_view(self._run))), refresh=True)
 
-    def _publish(self, html: str, text: str) -> None:
+    def _publish(self, html: str, text: str, image: Image | None = None) -> None:
+        bitmap, size = image or ({}, {})
         self._shell.display_pub.publish(
-            {"text/html": static_html(html) if self._has_widget else html, "text/plain": text},
-            {"graflow_nb": {"flow": self._run.name, "finished": self._run.is_finished}},
+            {"text/html": static_html(html) if self._has_widget else html, **bitmap, "text/plain": text},
+            {"graflow_nb": {"flow": self._run.name, "finished": self._run.is_finished}, **size},
             transient={"display_id": self._id},
             update=self._is_out,
         )
         self._is_out = True
+
+
+def image_of(view: FlowView) -> Image:
+    """Give a flow's bitmap for the output of a cell, as data and metadata; none if there are more than 100 boxes.
+
+    Code hosts show it: they take the SVG out of the HTML. A failure is logged, and never costs a run.
+    """
+    from graflow_nb.views.raster import png_output
+
+    try:
+        return png_output(view)
+    except Exception:
+        _log.exception("the bitmap of %r cannot be drawn", view.name)
+        return {}, {}
 
 
 def replay(shell: InteractiveShell, name: str, outputs: Iterable[dict[str, Any]]) -> None:

@@ -13,7 +13,7 @@ from graflow_nb.core.task import Task
 from graflow_nb.core.workflow import WorkflowContext
 from graflow_nb.incremental.code.parts import short
 from graflow_nb.notebook.cells import CellBody
-from graflow_nb.notebook.display import show_widget
+from graflow_nb.notebook.display import image_of, show_widget
 from graflow_nb.notebook.live import is_live
 from graflow_nb.views.page import chip_html, flow_html, notes_html, static_html
 from graflow_nb.views.snapshot import flow_view, run_view
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from graflow_nb.views.model import FlowView
 
     Bundle = dict[str, str]
+    WithMetadata = tuple[Bundle, dict[str, Any]]
 
 _FLOWS = (Chain, ParallelGroup, PolicyGroup, WorkflowContext)
 _MOST_NAMED = 6
@@ -77,10 +78,10 @@ def show_flow(shell: InteractiveShell, live: Live, flow: WorkflowContext) -> Non
     if is_new is False:  # the cell shows the flow already
         return
     has_widget = bool(is_new)
-    bundle = _picture(flow_view(flow.name, plan, stale), plan.notes)
+    bundle, metadata = _picture(flow_view(flow.name, plan, stale), plan.notes)
     if has_widget:
         bundle["text/html"] = static_html(bundle["text/html"])
-    shell.display_pub.publish(bundle, transient={"display_id": display_id} if has_widget else None)
+    shell.display_pub.publish(bundle, metadata, transient={"display_id": display_id} if has_widget else None)
 
 
 def show_defined(shell: InteractiveShell, flow: WorkflowContext, task: Task, said: Sequence[str]) -> None:
@@ -102,17 +103,17 @@ def show_defined(shell: InteractiveShell, flow: WorkflowContext, task: Task, sai
     shell.display_pub.publish({"text/plain": "\n".join(lines), "text/html": html})
 
 
-def _expression(_: Any) -> Bundle | None:
+def _expression(_: Any) -> WithMetadata | None:
     flow = current_workflow()
     return None if flow is None else _flow(flow)
 
 
-def _flow(flow: WorkflowContext) -> Bundle:
+def _flow(flow: WorkflowContext) -> WithMetadata:
     plan = flow.plan()
     return _picture(flow_view(flow.name, plan, flow.stale(plan)), plan.notes)
 
 
-def _run(run: Run) -> Bundle | None:
+def _run(run: Run) -> Bundle | WithMetadata | None:
     """Show a run; one that showed itself already gives only a line."""
     return {"text/plain": repr(run)} if run.is_captured else _picture(run_view(run), run.notes)
 
@@ -137,9 +138,11 @@ def _shown_result(produced: Produced) -> str:
     return short(produced.value) if produced.value is not None else ""
 
 
-def _picture(view: FlowView, notes: Iterable[str]) -> Bundle:
+def _picture(view: FlowView, notes: Iterable[str]) -> WithMetadata:
     said = list(notes)
-    return {"text/html": flow_html(view) + notes_html(said), "text/plain": "\n".join([to_text(view), *said])}
+    bitmap, metadata = image_of(view)
+    text = "\n".join([to_text(view), *said])
+    return {"text/html": flow_html(view) + notes_html(said), **bitmap, "text/plain": text}, metadata
 
 
 def _upstream(plan: Any, name: str) -> list[tuple[str, Any]]:

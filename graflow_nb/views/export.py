@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from graflow_nb.core.errors import did_you_mean
+from graflow_nb.views.raster import INCH, to_png
 from graflow_nb.views.snapshot import flow_view
 from graflow_nb.views.svg import INK, LINE, MARGIN, QUIET, place, state_line, tint, to_svg
 from graflow_nb.views.text import badge, clean, short_path, shorten, to_text
@@ -16,14 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from graflow_nb.core.workflow import WorkflowContext
     from graflow_nb.views.boxes import Box, Direction, Point
     from graflow_nb.views.model import FlowView, NodeView
 
-INCH = 96.0
-"""Pixels of the layout that are an inch of a figure."""
 _ARROWS = {"plain": "-->", "inferred": "-.->", "conditional": "-.->", "dynamic": "-.->"}
 _STYLES = {"inferred": "dashed", "conditional": "dashdot", "dynamic": "dotted"}  # in words that are matplotlib's
 
@@ -128,21 +125,6 @@ def draw(view: FlowView, *, direction: Direction = "LR", ax: Axes | None = None)
     for node in view.nodes:
         _draw_card(ax, drawing.boxes[node.name], node)
     return ax
-
-
-def to_png(view: FlowView, *, direction: Direction = "LR", dpi: int = 192) -> bytes:
-    """Draw a flow as a PNG, by matplotlib; no figure of pyplot's is touched."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    drawing = place(view, direction)
-    size = (drawing.width + 2 * MARGIN) / INCH, (drawing.height + 2 * MARGIN) / INCH
-    figure: Figure = Figure(figsize=size, dpi=dpi)
-    FigureCanvasAgg(figure)
-    draw(view, direction=direction, ax=figure.add_axes((0, 0, 1, 1)))
-    file = io.BytesIO()
-    figure.savefig(file, format="png")
-    return file.getvalue()
 
 
 def _draw_frame(ax: Axes, box: Box, name: str) -> None:
