@@ -6,13 +6,16 @@ import gc
 import json
 import resource
 import statistics
+import subprocess
+import sys
 import time
 from dataclasses import dataclass, field
 from math import isnan
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
 SLOW = 3.0
 """Seconds of a round from which on a contender runs once only."""
@@ -211,3 +214,25 @@ def show_goals(tables: Iterable[Table]) -> None:
     for goal in goals:
         numbers = f"{goal.goal:9.1f} {goal.min:9.1f} {goal.median:9.1f}"
         print(f"  {goal.what:{width}} {numbers}  {goal.unit:10} {goal.verdict}")
+
+
+def fresh(title: str, unit: str, code: str, rows: Mapping[str, float]) -> Table:
+    """Return what code prints that runs in a process of its own, three times: a number for each row.
+
+    Parameters
+    ----------
+    title, unit, code : str
+    rows : mapping of str to float
+        By what each number is divided.
+    """
+    found = [
+        subprocess.run(
+            [sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=Path(__file__).parent
+        ).stdout.split()
+        for _ in range(3)
+    ]
+    table = Table(title, unit)
+    for place, (name, scale) in enumerate(rows.items()):
+        numbers = sorted(float(one[place]) / scale for one in found)
+        table.rows[name] = Row(numbers[0], numbers[1], numbers[2], float("nan"))
+    return table
